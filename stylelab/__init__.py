@@ -1,0 +1,1 @@
+"""StyleLab: neural image style transfer, from first principles to product images."""

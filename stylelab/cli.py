@@ -1,0 +1,222 @@
+"""The ``stylelab`` command: style a photo, list the styles, look at the installation, make the demonstration page.
+
+Modules that load TensorFlow are imported inside the commands that need them, so that help and mistakes answer at once.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import images, samples
+from .errors import ImageError, SettingsError, StyleLabError
+
+DEMO = (  # product, painting
+    ("leather_sofa", "vangogh_cafe_terrace"),
+    ("cactus_pot", "hokusai_great_wave"),
+    ("instant_camera", "vangogh_night_cafe"),
+)
+DEMO_SIZE = 256
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        argv: arguments without the program's name; None takes the process's own.
+    Returns:
+        The exit code: 0, 2 after an error that the user can mend (one sentence on stderr), 130 after Ctrl-C.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+    except StyleLabError as error:
+        print(f"stylelab: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("stylelab: the memory ran out; choose a smaller --size.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstylelab: stopped; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stylelab", description="Neural image style transfer.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    stylize = commands.add_parser(
+        "stylize",
+        help="a photo in the style of one or more paintings",
+        description="Writes the photo in a style. Several --style blend; alpha is kept where the output format has it.",
+    )
+    stylize.add_argument("photo", metavar="PHOTO", help="picture file")
+    stylize.add_argument(
+        "--style",
+        action="append",
+        metavar="NAME|IMAGE",
+        help="a shipped painting (see 'stylelab styles') or a picture file",
+    )
+    stylize.add_argument(
+        "--weights", nargs="+", type=float, metavar="W", help="one per --style (default: all the same)"
+    )
+    stylize.add_argument("--method", default="optimize", help="default: optimize")
+    stylize.add_argument("--size", type=int, metavar="N", help="long side of the output in px (default: the photo's)")
+    stylize.add_argument("--strength", type=float, default=1.0, metavar="X", help="0 (the photo) to 1 (default)")
+    stylize.add_argument("--keep-color", action="store_true", help="keep the photo's colors")
+    stylize.add_argument(
+        "--mask", metavar="FILE", help="white where the product is: its pixels are kept; 'alpha' takes the photo's own"
+    )
+    stylize.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same seed gives the same picture (default: 0)"
+    )
+    stylize.add_argument("--steps", type=int, metavar="N", help="steps of the method (default: its own)")
+    stylize.add_argument("-o", "--output", required=True, metavar="OUT", help="file to write: .png .jpg .webp .tif")
+    stylize.set_defaults(command=_stylize)
+
+    styles = commands.add_parser("styles", help="the paintings that ship with StyleLab")
+    styles.set_defaults(command=_styles)
+
+    info = commands.add_parser("info", help="versions, devices, where data and weights are, whether all is well")
+    info.set_defaults(command=_info)
+
+    demo = commands.add_parser("demo", help="three products in three styles, and a page that shows them")
+    demo.add_argument("-o", "--out", default="out", metavar="DIR", help="folder to write into (default: out)")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _stylize(arguments: argparse.Namespace) -> None:
+    if not arguments.style:
+        raise SettingsError(
+            "No style was given; add --style NAME or --style IMAGE ('stylelab styles' lists the names)."
+        )
+    if arguments.size is not None and arguments.size < 16:
+        raise SettingsError(f"--size must be at least 16 px, not {arguments.size}.")
+    mask_file = arguments.mask if arguments.mask not in (None, "alpha") else None
+    inputs = [arguments.photo, *(s for s in arguments.style if Path(s).exists())] + ([mask_file] if mask_file else [])
+    output = images.check_output(arguments.output, inputs)
+    picture = images.open_picture(arguments.photo)
+    for note in picture.notes:
+        print(f"note: {note}", file=sys.stderr)
+    content, alpha, mask = picture.rgb, picture.alpha, None
+    if arguments.mask == "alpha":
+        if alpha is None:
+            raise ImageError(f"{arguments.photo} has no alpha; give a mask file instead of --mask alpha.")
+        mask = alpha
+    elif mask_file:
+        mask = images.read_mask(mask_file, content.shape[:2])
+    if alpha is not None:
+        # What cannot be seen would still lend its hidden color to the style; the product's own pixels stay as they are.
+        hidden = (alpha == 0) & (mask < 0.5 if mask is not None else True)
+        content = images.composite(content, content * 0 + 1, (~hidden).astype("float32"))
+    if arguments.size:
+        content = images.resize(content, arguments.size)
+        alpha, mask = (x if x is None else images.resize(x, content.shape[:2]) for x in (alpha, mask))
+
+    from . import metrics, stylizers
+    from .training import Progress
+
+    style = stylizers.Style.of(arguments.style, arguments.weights)
+    stylizer = stylizers.get(arguments.method, **({} if arguments.steps is None else {"steps": arguments.steps}))
+    if arguments.keep_color:
+        stylizer = stylizers.KeepColor(stylizer)
+    if mask is not None:
+        stylizer = stylizers.KeepProduct(stylizer, mask)
+    begun = time.perf_counter()
+    result = stylizer.stylize(
+        content[None], style, strength=arguments.strength, seed=arguments.seed, callback=Progress(style.name)
+    )[0]
+    seconds = time.perf_counter() - begun
+    deep = picture.bits == 16 and output.suffix.lower() in (".png", ".tif", ".tiff")
+    images.write(output, result, alpha, exif=picture.exif, bits=16 if deep else 8)
+    distances = [metrics.style_distance(result, p) for p in style.pictures]
+    print(
+        f"{output}: {result.shape[1]}x{result.shape[0]} px in {seconds:.0f} s, style distance "
+        f"{', '.join(f'{d:.3f}' for d in distances)}, content distance {metrics.content_distance(result, content):.2f}"
+    )
+
+
+def _styles(arguments: argparse.Namespace) -> None:
+    names = samples.names("styles")
+    width = max(map(len, names))
+    for name in names:
+        print(f"{name:{width}}  {samples.credit(name)}")
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    import platform
+    from importlib.metadata import version
+
+    from .backend import keras, tf
+    from .training import memory_available, precision
+
+    def line(what: str, value: Any) -> None:
+        print(f"{what:<12}{value}")
+
+    line("stylelab", f"{version('stylelab')} ({Path(__file__).parent})")
+    line("Python", f"{platform.python_version()} on {platform.platform()}")
+    line("TensorFlow", f"{tf.__version__}, Keras {keras.__version__}")
+    line("devices", ", ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()))
+    line("precision", f"{precision()} (chosen by hardware)")
+    line("memory", f"{memory_available() / 1e9:.1f} GB free")
+    line("data", samples.data_root())
+    line("samples", ", ".join(f"{len(samples.names(k))} {k}" for k in ("products", "styles", "photos")))
+    line("weights", samples.weights("vgg16"))
+    print("All is well.")
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    folder = Path(arguments.out)
+    page = images.check_output(folder / "demo.png").with_name("index.html")
+    print(f"Styling {len(DEMO)} photos by optimization at {DEMO_SIZE} px; one takes about half a minute on two cores.")
+
+    from . import metrics
+    from .optimize import Optimize
+    from .pages import Card, write_page
+    from .training import Progress
+
+    stylizer, cards = Optimize(), []
+    for product, painting in DEMO:
+        content = images.resize(samples.load(product), DEMO_SIZE)
+        style = samples.load(painting)
+        begun = time.perf_counter()
+        result = stylizer.stylize(content[None], painting, callback=Progress(f"{product} + {painting}"))[0]
+        seconds = time.perf_counter() - begun
+        file = images.write(folder / f"{product}_{painting}.png", result)
+        cards.append(
+            Card(
+                title=f"{product} in the style of {painting}",
+                pictures={"content": content, "style": style, "result": result},
+                settings={
+                    "method": "optimize (Adam, coarse to fine)",
+                    "long side": f"{DEMO_SIZE} px",
+                    "steps": stylizer.steps,
+                    "convolutions in": stylizer.dtype,
+                    "seed": 0,
+                },
+                numbers={
+                    "seconds": f"{seconds:.1f}",
+                    "style distance (0 = the painting's)": metrics.style_distance(result, style),
+                    "style distance of the photo": metrics.style_distance(content, style),
+                    "content distance (0 = the photo's)": metrics.content_distance(result, content),
+                },
+                note=f"{samples.credit(product)}. {samples.credit(painting)}.",
+            )
+        )
+        print(f"  {file}  {seconds:.0f} s")
+    write_page(
+        page,
+        "Product photos, painted",
+        cards,
+        "Each picture was optimized pixel by pixel until a pretrained network saw the photo's content in the "
+        "painting's style. Made offline from the samples that ship with StyleLab.",
+    )
+    print(f"The page: {page}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

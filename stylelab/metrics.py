@@ -1,0 +1,115 @@
+"""How good is a stylized picture: numbers for its style, its content, and what happened to edges and colors.
+
+Style and content distance are ours (the relative losses, on the network as trained: max pooling, float32). SSIM
+and CIEDE2000 are scikit-image's, wrapped. Edge preservation is ours, from published parts.
+"""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import images
+from .errors import ImageError
+from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor
+from .losses import content_loss, gram_loss, gram_matrix
+
+
+@cache
+def _extractor() -> FeatureExtractor:
+    return FeatureExtractor("vgg16", STYLE_LAYERS + CONTENT_LAYERS)
+
+
+def style_distance(image: Any, style: Any, size: int = 384) -> float:
+    """Relative Gram error: the mean over VGG16's block1..4_conv1 of ``|G - A|² / |A|²``.
+
+    Args:
+        image, style: ``[H, W, 3]`` in 0..1, any sizes; both are compared with ``size`` px on their long side.
+        size: long side of the comparison: distances at different sizes are different numbers.
+    Returns:
+        0 for the style picture itself; a plain photo has about 0.5 to most paintings.
+    """
+    theirs, ours = _features(style, size), _features(image, size)
+    errors = [gram_loss(gram_matrix(ours[name]), gram_matrix(theirs[name])) for name in STYLE_LAYERS]
+    return float(sum(errors)) / len(errors)
+
+
+def content_distance(image: Any, content: Any, size: int = 384) -> float:
+    """Relative feature error ``|F - T|² / |T|²`` at VGG16's block4_conv2.
+
+    Args:
+        image, content: ``[H, W, 3]`` in 0..1, of the same aspect; both compared with ``size`` px on their long side.
+        size: long side of the comparison.
+    Returns:
+        0 for the photo itself; about 1.3 for a strongly stylized picture.
+    Raises:
+        ImageError: the two have different sizes.
+    """
+    _same_size(image, content)
+    theirs, ours = _features(content, size), _features(image, size)
+    return float(sum(content_loss(ours[name], theirs[name]) for name in CONTENT_LAYERS)) / len(CONTENT_LAYERS)
+
+
+def ssim(a: Any, b: Any) -> float:
+    """Structural similarity (Wang et al. 2004, with their Gaussian window), -1..1; scikit-image's, wrapped.
+
+    Args:
+        a, b: ``[H, W, 3]`` in 0..1, the same size, at least 11 px.
+    """
+    from skimage.metrics import structural_similarity
+
+    _same_size(a, b)
+    if min(a.shape[:2]) < 11:
+        raise ImageError(f"SSIM needs pictures of at least 11 px, not {a.shape[1]}x{a.shape[0]}; use a larger one.")
+    return float(
+        structural_similarity(a, b, channel_axis=-1, data_range=1.0, gaussian_weights=True, use_sample_covariance=False)
+    )
+
+
+def color_difference(a: Any, b: Any, mask: Any = None) -> float:
+    """Mean CIEDE2000 color difference (Sharma et al. 2005); scikit-image's, wrapped. Below about 1 nobody sees it.
+
+    Args:
+        a, b: ``[H, W, 3]``, sRGB in 0..1, the same size.
+        mask: ``[H, W, 1]``: the mean is taken where it is at least 0.5; None for everywhere.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    _same_size(a, b)
+    difference = deltaE_ciede2000(rgb2lab(a), rgb2lab(b))
+    return float(difference.mean() if mask is None else difference[np.asarray(mask)[..., 0] >= 0.5].mean())
+
+
+def edge_preservation(image: Any, reference: Any, mask: Any = None) -> float:
+    """How well the reference's edges survive, 0..1: gradient similarity averaged over the reference's edges.
+
+    The gradient magnitude similarity ``(2 g r + c) / (g² + r² + c)`` of Xue et al. (2014, eq. 4: Prewitt
+    filters; c = 0.0026) on luminance. They pool its deviation over all pixels; we take the mean weighted by the
+    reference's gradient ``r``, since the question is what became of its edges (lettering, seams), not of its
+    flat parts.
+
+    Args:
+        image, reference: ``[H, W, 3]`` in 0..1, the same size.
+        mask: ``[H, W, 1]`` weights; None for everywhere.
+    """
+    from scipy.ndimage import prewitt
+
+    _same_size(image, reference)
+
+    def gradient(picture: Any) -> np.ndarray:
+        gray = images.luminance(picture)[..., 0].astype("float64")
+        return np.hypot(prewitt(gray, 0, mode="nearest"), prewitt(gray, 1, mode="nearest")) / 3
+
+    g, r = gradient(image), gradient(reference)
+    similarity = (2 * g * r + 0.0026) / (g**2 + r**2 + 0.0026)
+    weights = r if mask is None else r * np.asarray(mask)[..., 0]
+    return float((similarity * weights).sum() / weights.sum()) if weights.sum() > 0 else 1.0
+
+
+def _features(image: Any, size: int) -> dict[str, Any]:
+    return _extractor()(images.resize(images.check(image), size)[None])
+
+
+def _same_size(a: Any, b: Any) -> None:
+    if np.shape(a) != np.shape(b):
+        raise ImageError(f"Pictures of shapes {np.shape(a)} and {np.shape(b)} cannot be compared; resize one of them.")

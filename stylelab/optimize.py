@@ -1,0 +1,268 @@
+"""Style transfer by optimizing the picture itself (Gatys et al. 2016), coarse to fine.
+
+The picture's pixels are the parameters: start from the photo (or noise, or any picture), and follow the gradient of the
+perceptual objective through a frozen network. Coarse to fine (Gatys et al. 2017, section 6): the large strokes are
+found at 128 px, where a step is cheap and the network sees far, and each larger scale starts from the last
+one's result.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import images
+from .backend import ops, tf
+from .descent import adam, lbfgs
+from .errors import SettingsError
+from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor
+from .losses import PerceptualObjective, Terms, blend
+from .stylizers import Style, Stylizer
+from .training import precision, require_memory
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback learns at each step.
+
+    Attributes:
+        picture: index in the batch.
+        size: ``(height, width)`` of the current scale.
+        step, steps: steps done and planned for this picture, over all scales, from 1.
+        loss: the objective; ``content``, ``style`` and ``smoothness`` are its parts before weighting. They belong to
+            the picture *before* this step.
+        seconds: since the picture was begun.
+        image: gives the current picture, ``[H, W, 3]`` of the current size.
+    """
+
+    picture: int
+    size: tuple[int, int]
+    step: int
+    steps: int
+    loss: float
+    content: float
+    style: float
+    smoothness: float
+    seconds: float
+    image: Callable[[], np.ndarray] = field(repr=False)
+
+
+def pyramid_sizes(size: int, start: int = 128) -> list[int]:
+    """Long sides of the working scales, coarse to fine: geometric from ``start`` to ``size``, at most doubling.
+
+    Args:
+        size: the final long side in pixels.
+        start: the first one; a smaller picture has one scale.
+    """
+    if size <= start:
+        return [size]
+    doublings = math.ceil(math.log2(size / start))
+    return [round(start * (size / start) ** (k / doublings)) for k in range(doublings + 1)]
+
+
+def steps_per_scale(steps: int, scales: int, shrink: float = 0.63) -> list[int]:
+    """Splits ``steps`` over the scales: each gets ``shrink`` times the one before, at least one."""
+    shares = [shrink**k for k in range(scales)]
+    split = [max(1, round(steps * share / sum(shares))) for share in shares]
+    split[0] = max(1, split[0] + steps - sum(split))
+    return split
+
+
+class Optimize(Stylizer):
+    """Optimizes the picture: the slow method that takes any style and needs no training.
+
+    Args:
+        steps: gradient evaluations per picture, over all scales.
+        optimizer: ``"adam"`` (with an averaged iterate) or ``"lbfgs"`` (SciPy's L-BFGS-B with bounds 0..1).
+        learning_rate: Adam's, in units of the 0..1 range; falls to a tenth over each scale.
+        start: ``"content"``, ``"noise"`` (uniform, by seed), or an image of any size.
+        content_weight, style_weight, smoothness_weight, style_loss, content_layers, style_layers: of the objective,
+            see :class:`stylelab.losses.PerceptualObjective`.
+        first_size: long side of the coarsest scale; None works at the full size only.
+        backbone, weights, pooling: of the :class:`stylelab.features.FeatureExtractor`.
+        dtype: of the convolutions; None takes bfloat16 where the hardware has it, else float32 (float16 would
+            overflow). L-BFGS always uses float32: its line search needs the digits.
+    """
+
+    regions = True
+
+    def __init__(
+        self,
+        *,
+        steps: int = 310,
+        optimizer: str = "adam",
+        learning_rate: float = 0.04,
+        start: Any = "content",
+        content_weight: float = 1.0,
+        style_weight: float = 10.0,
+        smoothness_weight: float = 3.0,
+        style_loss: str = "gram",
+        content_layers: tuple[str, ...] = CONTENT_LAYERS,
+        style_layers: tuple[str, ...] = STYLE_LAYERS,
+        first_size: int | None = 128,
+        backbone: str = "vgg16",
+        weights: str | Path | None = "bundled",
+        pooling: str = "average",
+        dtype: str | None = None,
+    ):
+        if steps < 1:
+            raise SettingsError(f"Optimization needs at least 1 step, not {steps}.")
+        if optimizer not in ("adam", "lbfgs"):
+            raise SettingsError(f"Optimizer {optimizer!r} is not known; choose 'adam' or 'lbfgs'.")
+        if learning_rate <= 0:
+            raise SettingsError(f"The learning rate must be positive, not {learning_rate}.")
+        if first_size is not None and first_size < 16:
+            raise SettingsError(f"The coarsest scale must be at least 16 px, not {first_size}.")
+        if isinstance(start, str):
+            if start not in ("content", "noise"):
+                raise SettingsError(f"Start {start!r} is not known; choose 'content', 'noise', or give an image.")
+        else:
+            start = images.check(start, "start")
+        self.steps, self.optimizer, self.learning_rate = steps, optimizer, learning_rate
+        self.start, self.first_size = start, first_size
+        if optimizer == "lbfgs":
+            dtype = "float32"
+        self.dtype = dtype or ("bfloat16" if precision() == "bfloat16" else "float32")
+        self._extractor_settings: dict[str, Any] = {
+            "backbone": backbone,
+            "layers": tuple(dict.fromkeys((*style_layers, *content_layers))),
+            "weights": weights,
+            "pooling": pooling,
+            "dtype": self.dtype,
+        }
+        self._objective_settings: dict[str, Any] = {
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "smoothness_weight": smoothness_weight,
+            "style_loss": style_loss,
+            "content_layers": content_layers,
+            "style_layers": style_layers,
+        }
+
+    @cached_property
+    def objective(self) -> PerceptualObjective:
+        """The objective with its network; built when first needed."""
+        return PerceptualObjective(FeatureExtractor(**self._extractor_settings), **self._objective_settings)
+
+    def memory_needed(self, height: int, width: int) -> int:
+        """Bytes that a run at this size takes at its peak, from the network's activations.
+
+        A step holds activations, their padded copies and gradients: 3.5 times the activations, as measured at 512 and
+        1024 px (`make bench`). L-BFGS adds its history of 10 pairs and its work space in float64.
+        """
+        bytes_each = 2 if self.dtype in ("bfloat16", "float16") else 4
+        activations = self.objective.extractor.activations_per_pixel() * height * width * bytes_each
+        history = 3 * height * width * 8 * 30 if self.optimizer == "lbfgs" else 0
+        return int(3.5 * activations + history)
+
+    def _stylize(
+        self, content: np.ndarray, style: Style, *, strength: float, seed: int, callback: Any, regions: Any
+    ) -> np.ndarray:
+        height, width = content.shape[1:3]
+        require_memory(self.memory_needed(height, width), f"Optimizing at {width}x{height} px")
+        results = []
+        for index, photo in enumerate(content):
+            report = _Reporter(index, self.steps, callback)
+            results.append(self._one(photo, style, strength, np.random.default_rng(seed), report, regions))
+        return np.stack(results)
+
+    def _one(
+        self,
+        photo: np.ndarray,
+        style: Style,
+        strength: float,
+        rng: np.random.Generator,
+        report: "_Reporter",
+        regions: Any,
+    ) -> np.ndarray:
+        height, width = photo.shape[:2]
+        longest = max(height, width)
+        sizes = pyramid_sizes(longest, self.first_size or longest)
+        # A very long picture's short side may not shrink below what the network takes.
+        least = self.objective.extractor.min_size
+        scales = [tuple(max(min(least, side), round(side * s / longest)) for side in (height, width)) for s in sizes]
+        scales = list(dict.fromkeys(scales))
+        split = steps_per_scale(self.steps, len(scales))
+        report.steps = sum(split)
+
+        first = scales[0]
+        if isinstance(self.start, str) and self.start == "content":
+            image = images.resize(photo, first)
+        elif isinstance(self.start, str):
+            image = rng.random((*first, 3), dtype="float32")
+        else:
+            image = images.resize(self.start, first)
+        image, slots = image[None], None
+        for size, steps in zip(scales, split, strict=True):
+            small = images.resize(photo, size)[None]
+            masks = None
+            if regions is not None:
+                masks = np.concatenate([images.resize(mask, size) for mask in regions], -1)[None]
+            targets = self._targets(small, style, strength, masks)
+            image = np.asarray(ops.image.resize(image, size, "bicubic")) if image.shape[1:3] != size else image
+            image = np.clip(image, 0, 1)
+            gradient = partial(self._gradient, content=targets[0], style=targets[1], masks=targets[2])
+            on_step = partial(report, size)
+            if self.optimizer == "adam":
+                image, slots = adam(gradient, image, steps, self.learning_rate, on_step, slots)
+            else:
+                image = lbfgs(gradient, image, steps, on_step)
+        return image[0]
+
+    def _targets(self, photo: np.ndarray, style: Style, strength: float, masks: Any) -> tuple[Any, ...]:
+        """Content features, style statistics by region, and masks: all that stays constant at one scale."""
+        objective = self.objective
+        longest = max(photo.shape[1:3])
+        each = []
+        for picture in style.pictures:
+            # Never enlarged: a blurred painting has another style. Never shrunk below what the network takes.
+            native, least = picture.shape[:2], objective.extractor.min_size
+            if min(native) < least:
+                raise SettingsError(
+                    f"A picture of style {style.name!r} is {native[1]}x{native[0]} px, too small for the network; "
+                    f"both sides need at least {least} px."
+                )
+            scale = min(1.0, max(longest / max(native), least / min(native)))
+            picture = images.resize(picture, tuple(max(least, round(side * scale)) for side in native))
+            each.extend(objective.style_target(picture[None]))
+        targets = [blend(each, style.weights)] if masks is None else each
+        if strength < 1:
+            own = objective.style_target(photo, masks)
+            targets = [
+                blend([mine, theirs], [1 - strength, strength]) for mine, theirs in zip(own, targets, strict=True)
+            ]
+        return objective.content_target(photo), targets, None if masks is None else ops.convert_to_tensor(masks)
+
+    @cached_property
+    def _gradient(self) -> Callable[..., tuple[Terms, Any]]:
+        """Compiled once for all sizes and pictures: the objective's terms and its gradient at an image."""
+
+        @tf.function(reduce_retracing=True)
+        def gradient(image: Any, content: Any, style: Any, masks: Any) -> tuple[Terms, Any]:
+            with tf.GradientTape() as tape:
+                tape.watch(image)
+                terms = self.objective(image, content, style, masks)
+            return terms, tape.gradient(terms.total, image)
+
+        return gradient
+
+
+class _Reporter:
+    """Counts a picture's steps and hands each to the callback."""
+
+    def __init__(self, picture: int, steps: int, callback: Callable[[Step], None] | None):
+        self.picture, self.steps, self.callback = picture, steps, callback
+        self.done, self.begun = 0, time.perf_counter()
+
+    def __call__(self, size: tuple[int, int], terms: Terms, image: Callable[[], np.ndarray]) -> None:
+        self.done += 1
+        if self.callback is None:
+            return
+        loss, content, style, smoothness = (float(term) for term in terms)
+        seconds = time.perf_counter() - self.begun
+        self.callback(Step(self.picture, size, self.done, self.steps, loss, content, style, smoothness, seconds, image))

@@ -1,0 +1,197 @@
+"""The contract of every method, and the wrappers that keep color and product pixels, on a method without network."""
+
+import numpy as np
+import pytest
+
+from stylelab import images, stylizers
+from stylelab.errors import ImageError, SettingsError
+from stylelab.stylizers import KeepColor, KeepProduct, Style, Stylizer, coral
+
+
+class Negative(Stylizer):
+    """A fast stand-in: the negative, mixed by strength, tinted by the style's mean color."""
+
+    def _stylize(self, content, style, *, strength, seed, callback, regions):
+        tint = np.mean([p.mean((0, 1)) for p in style.pictures], 0)
+        return ((1 - strength) * content + strength * (0.5 * (1 - content) + 0.5 * tint)).astype("float32")
+
+
+rng = np.random.default_rng(0)
+PHOTO = rng.random((2, 24, 30, 3)).astype("float32")
+PAINTING = rng.random((20, 20, 3)).astype("float32") * [1.0, 0.5, 0.2]
+
+
+def test_strength_zero_is_the_photo_bit_by_bit():
+    np.testing.assert_array_equal(Negative().stylize(PHOTO, PAINTING, strength=0), PHOTO)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_strength_out_of_range_is_refused(strength):
+    with pytest.raises(SettingsError, match="Strength must be from 0"):
+        Negative().stylize(PHOTO, PAINTING, strength=strength)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (PHOTO[0], "add the batch axis"),
+        (np.zeros((1, 15, 40, 3), "float32"), "at least 16 px"),
+        (np.full((1, 20, 20, 3), np.nan, "float32"), "NaN"),
+        (np.zeros((1, 20, 20, 3), "uint8"), "divide by 255"),
+        (np.zeros((1, 20, 20, 4), "float32"), "shape"),
+    ],
+)
+def test_content_that_is_no_batch_of_images_is_refused(content, words):
+    with pytest.raises(ImageError, match=words):
+        Negative().stylize(content, PAINTING)
+
+
+class TestStyle:
+    def test_of_a_sample_a_file_an_array_and_a_list(self, data):
+        file = data / "styles" / "hokusai_great_wave.jpg"
+        sample, path, array = Style.of("hokusai_great_wave"), Style.of(file), Style.of(PAINTING.astype("float32"))
+        np.testing.assert_array_equal(sample.pictures[0], path.pictures[0])
+        assert sample.name == path.name == "hokusai_great_wave"
+        assert array.weights == (1.0,)
+        both = Style.of(["hokusai_great_wave", PAINTING.astype("float32")], weights=[3, 1])
+        assert both.weights == (3.0, 1.0)
+        assert both.name == "hokusai_great_wave + picture"
+
+    @pytest.mark.parametrize(
+        ("source", "weights", "words"),
+        [
+            ([], None, "no picture"),
+            ("", None, "empty name"),
+            (["hokusai_great_wave"], [1, 2], "1 pictures and 2 weights"),
+            (["hokusai_great_wave"], [0], "positive"),
+            (["hokusai_great_wave"], [float("inf")], "positive"),
+            ("hokusai_great_wav", None, "hokusai_great_wave"),
+        ],
+    )
+    def test_what_is_no_style_is_refused_in_one_sentence(self, source, weights, words):
+        with pytest.raises(SettingsError, match=words):
+            Style.of(source, weights)
+
+    def test_a_missing_file_is_an_image_error(self, tmp_path):
+        with pytest.raises(ImageError, match=r"nowhere\.jpg"):
+            Style.of(tmp_path / "nowhere.jpg")
+
+
+class TestKeepColor:
+    def test_luminance_is_the_results_and_color_the_photos(self):
+        gray_photo = np.repeat(PHOTO[..., :1] * 0.2 + 0.4, 3, -1)  # mid gray: nothing is clipped
+        inner = Negative().stylize(gray_photo, PAINTING)
+        kept = KeepColor(Negative()).stylize(gray_photo, PAINTING)
+        np.testing.assert_allclose(images.luminance(kept), images.luminance(inner), atol=1e-5)
+        assert np.ptp(kept, axis=-1).max() < 1e-5  # a gray photo stays gray
+
+    def test_coral_matches_mean_and_covariance(self):
+        image = 0.4 + 0.1 * rng.standard_normal((60, 50, 3)) @ rng.random((3, 3))
+        reference = 0.5 + 0.05 * rng.standard_normal((40, 70, 3)) @ rng.random((3, 3))
+        image, reference = (np.clip(x, 0, 1).astype("float32") for x in (image, reference))
+        moved = coral(image, reference)
+        assert moved.shape == image.shape
+        np.testing.assert_allclose(moved.mean((0, 1)), reference.mean((0, 1)), atol=0.01)
+        np.testing.assert_allclose(
+            np.cov(moved.reshape(-1, 3).T), np.cov(reference.reshape(-1, 3).T), rtol=0.1, atol=5e-4
+        )
+
+    def test_coral_of_gray_and_constant_pictures_is_finite(self):
+        gray = np.repeat(PHOTO[0, ..., :1], 3, -1)
+        constant = np.full((20, 20, 3), 0.3, "float32")
+        for image, reference in [(gray, PHOTO[0]), (PHOTO[0], gray), (constant, PHOTO[0]), (PHOTO[0], constant)]:
+            assert np.isfinite(coral(image, reference)).all()
+
+    def test_coral_recolors_for_each_photo_alone(self):
+        stylizer = KeepColor(Negative(), method="coral")
+        together = stylizer.stylize(PHOTO, PAINTING.astype("float32"))
+        alone = np.concatenate([stylizer.stylize(p[None], PAINTING.astype("float32")) for p in PHOTO])
+        np.testing.assert_array_equal(together, alone)
+
+    def test_unknown_method_is_refused(self):
+        with pytest.raises(SettingsError, match="luminance"):
+            KeepColor(Negative(), method="hue")
+
+    def test_coral_needs_a_method_that_takes_any_style(self):
+        class Fixed(Negative):
+            styles = ("one",)
+
+        with pytest.raises(SettingsError, match="CORAL"):
+            KeepColor(Fixed(), method="coral")
+
+
+class TestKeepProduct:
+    MASK = np.zeros((24, 30, 1), "float32")
+    MASK[6:18, 8:22] = 1
+
+    @pytest.mark.parametrize("ring", [0, 1, 2])
+    def test_core_is_the_photo_and_background_the_result_bit_by_bit(self, ring):
+        kept = KeepProduct(Negative(), self.MASK, ring=ring).stylize(PHOTO, PAINTING)
+        plain = Negative().stylize(PHOTO, PAINTING)
+        core = np.zeros((24, 30), bool)
+        core[6 + ring : 18 - ring, 8 + ring : 22 - ring] = True
+        np.testing.assert_array_equal(kept[:, core], PHOTO[:, core])
+        background = self.MASK[..., 0] == 0
+        np.testing.assert_array_equal(kept[:, background], plain[:, background])
+
+    def test_the_ring_lies_between_photo_and_result(self):
+        kept = KeepProduct(Negative(), self.MASK).stylize(PHOTO, PAINTING)
+        plain = Negative().stylize(PHOTO, PAINTING)
+        low, high = np.minimum(PHOTO, plain), np.maximum(PHOTO, plain)
+        assert ((kept >= low - 1e-6) & (kept <= high + 1e-6)).all()
+        assert (kept[:, 6, 8:22] != PHOTO[:, 6, 8:22]).any()
+
+    def test_the_pictures_border_is_no_edge_of_the_product(self):
+        mask = np.zeros((24, 30, 1), "float32")
+        mask[:12] = 1  # reaches three borders
+        kept = KeepProduct(Negative(), mask).stylize(PHOTO, PAINTING)
+        np.testing.assert_array_equal(kept[:, :10], PHOTO[:, :10])
+
+    def test_full_and_empty_masks(self):
+        full = KeepProduct(Negative(), np.ones((24, 30, 1))).stylize(PHOTO, PAINTING)
+        np.testing.assert_array_equal(full, PHOTO)
+        empty = KeepProduct(Negative(), np.zeros((24, 30, 1))).stylize(PHOTO, PAINTING)
+        np.testing.assert_array_equal(empty, Negative().stylize(PHOTO, PAINTING))
+
+    def test_survives_the_file_bit_by_bit(self, tmp_path):
+        photo = images.to_uint8(PHOTO)[:1].astype("float32") / 255
+        kept = KeepProduct(Negative(), self.MASK).stylize(photo, PAINTING)
+        read = images.read(images.write(tmp_path / "kept.png", kept[0]))
+        core = np.zeros((24, 30), bool)
+        core[8:16, 10:20] = True
+        np.testing.assert_array_equal(read[core], photo[0][core])
+
+    def test_a_mask_of_another_size_names_both(self):
+        with pytest.raises(ImageError, match=r"10x12 px.*30x24 px"):
+            KeepProduct(Negative(), np.ones((12, 10, 1))).stylize(PHOTO, PAINTING)
+
+    @pytest.mark.parametrize("mask", [np.ones((24, 30)), np.ones((24, 30, 3)), np.full((24, 30, 1), np.nan)])
+    def test_what_is_no_mask_is_refused(self, mask):
+        with pytest.raises(ImageError, match="mask"):
+            KeepProduct(Negative(), mask)
+
+    def test_ring_is_at_most_two_pixels(self):
+        with pytest.raises(SettingsError, match="0, 1 or 2"):
+            KeepProduct(Negative(), self.MASK, ring=3)
+
+
+def test_wrappers_nest_and_product_pixels_win():
+    both = KeepProduct(KeepColor(Negative()), TestKeepProduct.MASK).stylize(PHOTO, PAINTING)
+    np.testing.assert_array_equal(both[:, 8:16, 10:20], PHOTO[:, 8:16, 10:20])
+
+
+def test_regions_are_refused_by_a_method_without_them():
+    with pytest.raises(SettingsError, match="cannot style by regions"):
+        Negative().stylize(PHOTO, PAINTING, regions=np.ones((1, 24, 30, 1)))
+
+
+class TestRegistry:
+    def test_every_registered_method_is_a_stylizer_that_takes_no_setting(self):
+        for name in stylizers.names():
+            assert isinstance(stylizers.get(name), Stylizer)
+
+    def test_unknown_method_and_setting(self):
+        with pytest.raises(SettingsError, match="'optimise' is not known"):
+            stylizers.get("optimise")
+        with pytest.raises(SettingsError, match="no setting 'stepps'; it has steps"):
+            stylizers.get("optimize", stepps=3)
