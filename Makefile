@@ -22,7 +22,7 @@ help:  ## list these targets
 setup: $(READY)  ## make .venv with the newest of Python 3.11 to 3.13 on PATH (or PYTHON=/path/to/python)
 	@echo ".venv is ready: $$($(PY) --version)"
 
-run: $(READY)  ## style three product photos, then open out/index.html
+run: $(READY)  ## style three product photos and write out/index.html
 	@.venv/bin/stylelab demo --out out
 
 lab: $(READY)  ## open the course in JupyterLab

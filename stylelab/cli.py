@@ -172,7 +172,7 @@ def _info(arguments: argparse.Namespace) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     folder = Path(arguments.out)
     page = images.check_output(folder / "demo.png").with_name("index.html")
-    print(f"Styling {len(DEMO)} photos by optimization at {DEMO_SIZE} px; one takes about half a minute on two cores.")
+    print(f"Styling {len(DEMO)} photos by optimization at {DEMO_SIZE} px; one takes up to a minute on two cores.")
 
     from . import metrics
     from .optimize import Optimize
@@ -189,7 +189,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         file = images.write(folder / f"{product}_{painting}.png", result)
         cards.append(
             Card(
-                title=f"{product} in the style of {painting}",
+                title=f"{_title(product)} after {_title(painting)}",
                 pictures={"content": content, "style": style, "result": result},
                 settings={
                     "method": "optimize (Adam, coarse to fine)",
@@ -216,6 +216,10 @@ def _demo(arguments: argparse.Namespace) -> None:
         "painting's style. Made offline from the samples that ship with StyleLab.",
     )
     print(f"The page: {page}")
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ those of ``keras.applications`` with two changes, made layer by layer on a clone
 
 import difflib
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,18 @@ class FeatureExtractor:
         return sum(height * width * channels for _, height, width, channels in shapes) / side**2
 
 
+@cache
+def shared_extractor(
+    backbone: str = "vgg16",
+    layers: tuple[str, ...] = STYLE_LAYERS + CONTENT_LAYERS,
+    weights: str | Path | None = "bundled",
+    pooling: str = "max",
+    dtype: str = "float32",
+) -> FeatureExtractor:
+    """A :class:`FeatureExtractor`, built once per process for each setting: it is frozen, so all may share it."""
+    return FeatureExtractor(backbone, layers, weights=weights, pooling=pooling, dtype=dtype)
+
+
 def _with_weights(build: Callable[..., Any], backbone: str, weights: str | Path | None) -> Any:
     if weights == "bundled":
         if backbone != "vgg16":
@@ -158,9 +171,11 @@ class SymmetricPadding2D(keras.layers.Layer):
         self.padding = padding
 
     def call(self, images: Any) -> Any:
+        """``[B, H, W, C]`` with its border mirrored."""
         return tf.pad(images, [(0, 0), *self.padding, (0, 0)], "SYMMETRIC")
 
     def compute_output_shape(self, shape: Any) -> Any:
+        """The padded shape."""
         sides = [n and n + sum(pad) for n, pad in zip(shape[1:3], self.padding, strict=True)]
         return (shape[0], *sides, shape[3])
 

@@ -253,7 +253,8 @@ def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int) -> byt
         exif: cleaned again, because a caller may have it from elsewhere.
     """
     loaded = Image.Exif()
-    pass
+    loaded.load(exif)
+    exif = _clean(loaded)
     if suffix in (".tif", ".tiff"):
         return _tiff(pixels, exif)
     if pixels.dtype == np.uint16:

@@ -169,10 +169,7 @@ def _named(failure: str) -> Iterator[None]:
     except OSError as error:
         reason = OS_REASONS.get(error.errno or 0, f"{error.strerror or error}; check the path and the disk")
         raise ImageError(f"{failure}: {reason}.") from error
-    except (
-        ImageError,
-        ValueError,
-    ) as error:  # ValueError: a null character in a name
+    except (ImageError, ValueError) as error:  # ValueError: a null character in a name
         raise ImageError(f"{failure}: {' '.join(str(error).split()).rstrip('.')}.") from error
 
 

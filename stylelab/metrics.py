@@ -4,20 +4,14 @@ Style and content distance are ours (the relative losses, on the network as trai
 and CIEDE2000 are scikit-image's, wrapped. Edge preservation is ours, from published parts.
 """
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from . import images
 from .errors import ImageError
-from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor
+from .features import CONTENT_LAYERS, STYLE_LAYERS, shared_extractor
 from .losses import content_loss, gram_loss, gram_matrix
-
-
-@cache
-def _extractor() -> FeatureExtractor:
-    return FeatureExtractor("vgg16", STYLE_LAYERS + CONTENT_LAYERS)
 
 
 def style_distance(image: Any, style: Any, size: int = 384) -> float:
@@ -107,7 +101,7 @@ def edge_preservation(image: Any, reference: Any, mask: Any = None) -> float:
 
 
 def _features(image: Any, size: int) -> dict[str, Any]:
-    return _extractor()(images.resize(images.check(image), size)[None])
+    return shared_extractor()(images.resize(images.check(image), size)[None])
 
 
 def _same_size(a: Any, b: Any) -> None:

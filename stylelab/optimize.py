@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from . import images
 from .backend import ops, tf
 from .descent import adam, lbfgs
 from .errors import SettingsError
-from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor
+from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor, shared_extractor
 from .losses import PerceptualObjective, Terms, blend
 from .stylizers import Style, Stylizer
 from .training import precision, require_memory
@@ -125,6 +125,8 @@ class Optimize(Stylizer):
             start = images.check(start, "start")
         self.steps, self.optimizer, self.learning_rate = steps, optimizer, learning_rate
         self.start, self.first_size = start, first_size
+        if dtype not in (None, "bfloat16", "float32"):
+            raise SettingsError(f"Dtype {dtype!r} is not for optimization; choose 'bfloat16', 'float32' or None.")
         if optimizer == "lbfgs":
             dtype = "float32"
         self.dtype = dtype or ("bfloat16" if precision() == "bfloat16" else "float32")
@@ -140,14 +142,14 @@ class Optimize(Stylizer):
             "style_weight": style_weight,
             "smoothness_weight": smoothness_weight,
             "style_loss": style_loss,
-            "content_layers": content_layers,
-            "style_layers": style_layers,
+            "content_layers": tuple(content_layers),
+            "style_layers": tuple(style_layers),
         }
 
     @cached_property
     def objective(self) -> PerceptualObjective:
         """The objective with its network; built when first needed."""
-        return PerceptualObjective(FeatureExtractor(**self._extractor_settings), **self._objective_settings)
+        return PerceptualObjective(shared_extractor(**self._extractor_settings), **self._objective_settings)
 
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes that a run at this size takes at its peak, from the network's activations.
@@ -198,6 +200,11 @@ class Optimize(Stylizer):
         else:
             image = images.resize(self.start, first)
         image, slots = image[None], None
+        settings = self._objective_settings
+        compiled = _compiled_gradient(
+            self.objective.extractor, settings["style_loss"], settings["content_layers"], settings["style_layers"]
+        )
+        weights = tf.constant(self.objective.weights, "float32")
         for size, steps in zip(scales, split, strict=True):
             small = images.resize(photo, size)[None]
             masks = None
@@ -206,7 +213,7 @@ class Optimize(Stylizer):
             targets = self._targets(small, style, strength, masks)
             image = np.asarray(ops.image.resize(image, size, "bicubic")) if image.shape[1:3] != size else image
             image = np.clip(image, 0, 1)
-            gradient = partial(self._gradient, content=targets[0], style=targets[1], masks=targets[2])
+            gradient = partial(compiled, content=targets[0], style=targets[1], masks=targets[2], weights=weights)
             on_step = partial(report, size)
             if self.optimizer == "adam":
                 image, slots = adam(gradient, image, steps, self.learning_rate, on_step, slots)
@@ -238,18 +245,24 @@ class Optimize(Stylizer):
             ]
         return objective.content_target(photo), targets, None if masks is None else ops.convert_to_tensor(masks)
 
-    @cached_property
-    def _gradient(self) -> Callable[..., tuple[Terms, Any]]:
-        """Compiled once for all sizes and pictures: the objective's terms and its gradient at an image."""
 
-        @tf.function(reduce_retracing=True)
-        def gradient(image: Any, content: Any, style: Any, masks: Any) -> tuple[Terms, Any]:
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                terms = self.objective(image, content, style, masks)
-            return terms, tape.gradient(terms.total, image)
+@cache
+def _compiled_gradient(
+    extractor: FeatureExtractor, style_loss: str, content_layers: tuple[str, ...], style_layers: tuple[str, ...]
+) -> Callable[..., tuple[Terms, Any]]:
+    """The terms and the gradient at an image; compiled once for all weights, sizes and pictures: it takes seconds."""
+    objective = PerceptualObjective(
+        extractor, style_loss=style_loss, content_layers=content_layers, style_layers=style_layers
+    )
 
-        return gradient
+    @tf.function(reduce_retracing=True)
+    def gradient(image: Any, content: Any, style: Any, masks: Any, weights: Any) -> tuple[Terms, Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = objective(image, content, style, masks, weights)
+        return terms, tape.gradient(terms.total, image)
+
+    return gradient
 
 
 class _Reporter:

@@ -172,7 +172,7 @@ table { width: 100%; max-width: 36rem; border-collapse: collapse; font-size: 0.9
 caption { padding-bottom: 0.3rem; text-align: left; font-weight: 600; }
 th, td { padding: 0.35rem 0; border-top: 1px solid var(--line); vertical-align: top;
   overflow-wrap: anywhere; }
-th { width: 60%; padding-right: 1rem; text-align: left; font-weight: 400; color: var(--quiet); }
+th { padding-right: 1.5rem; text-align: left; font-weight: 400; color: var(--quiet); }
 td { text-align: right; font-variant-numeric: tabular-nums; }
 @media (max-width: 40rem) {
   .pictures { gap: 0.6rem; }

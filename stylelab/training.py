@@ -89,9 +89,12 @@ class Progress:
 
     def __call__(self, step: Any) -> None:
         from tqdm.auto import tqdm  # a widget in a notebook, text in a terminal
+        from tqdm.notebook import tqdm as widget
 
         if step.step == 1:
-            self._bar = tqdm(total=step.steps, desc=self.label, leave=False)
+            # None: no bar where nobody watches, in a pipe or a log; a notebook is no terminal but has its widget.
+            hidden = False if issubclass(tqdm, widget) else None
+            self._bar = tqdm(total=step.steps, desc=self.label, leave=False, disable=hidden)
         self.steps.append(step)
         self._bar.set_postfix(size=max(step.size), loss=f"{step.loss:.3f}", refresh=False)
         self._bar.update()

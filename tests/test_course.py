@@ -143,12 +143,11 @@ def test_never_cloned_elsewhere(machine):
     assert sentence.startswith("FileNotFoundError: StyleLab is not here")
 
 
-@pytest.mark.parametrize("below", ["", "notebooks"])
-def test_the_real_thing_is_quiet(below):
+def test_the_real_thing_is_quiet():
     env = {**os.environ, "STYLELAB_FAST": "1", "CUDA_VISIBLE_DEVICES": "-1"}
     env.pop("STYLELAB_HOME", None)
     command = [sys.executable, "-c", course.setup_cell()]
-    done = subprocess.run(command, cwd=ROOT / below, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT / "notebooks", env=env, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     versions, device = done.stdout.splitlines()
     assert versions.startswith(f"Python {sys.version_info[0]}.{sys.version_info[1]}.")
@@ -246,7 +245,7 @@ def test_without_a_photo_there_is_a_sample():
 def test_a_photo_by_path(tmp_path, as_type):
     path, _ = photo_bytes(tmp_path)
     assert course.own_photo(as_type(path)).shape == (20, 30, 3)
-    with pytest.raises(ImageError, match="missing.jpg"):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
         course.own_photo(as_type(tmp_path / "missing.jpg"))
 
 
@@ -337,7 +336,7 @@ def test_a_broken_row_costs_only_itself(out):
 
 def test_a_wrong_picture_leaves_the_old_row(out):
     course.shop_row("03", "Mine", {"photo": picture()})
-    with pytest.raises(ImageError, match='"result"'):
+    with pytest.raises(ImageError, match="result"):
         course.shop_row("03", "Worse", {"result": picture() * 255})
     assert course.shop_row("00", "Start", {"photo": picture()}).rows == 2
     assert "Mine" in (out / "shop.html").read_text(encoding="utf-8")
@@ -584,7 +583,7 @@ def test_declarations_are_complete(name):
     assert len(declared.hints) >= 3
     for sentence in (declared.task, declared.right, *declared.hints):
         assert sentence == sentence.strip()
-        assert sentence.endswith((".", ")"))
+        assert sentence.endswith((".", "?", ")"))
     assert name in repr(declared)
 
 
@@ -745,7 +744,7 @@ PYRAMID_WRONG = [
     (lambda s, start=128: pyramid(s, start, int), "pyramid(384) cuts 221.70 to 221; the nearest whole number is 222."),
     (
         lambda s, start=128: pyramid(s, start, math.ceil),
-        "pyramid(640) raises 374.28 to 375; the nearest whole number is 374.",
+        "pyramid(640) raises 374.27 to 375; the nearest whole number is 374.",
     ),
     (
         lambda s, start=128: pyramid(s, start)[:-1] or [s],

@@ -198,7 +198,8 @@ def test_sixteen_bits_follow_a_profile_as_eight_bits_do(curve: str) -> None:
     pixels = RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8)
     expected = np.asarray(profiles.to_srgb(Image.fromarray(pixels), False, profile, []))
     result = profiles.to_srgb_deep(pixels.astype(np.float32) / 255, False, profile, [])
-    assert np.abs(result * 255 - expected).max() <= 1.0
+    assert np.abs(result * 255 - expected).max() <= 0.75
+    assert abs((result * 255 - expected).mean()) <= 0.1
     assert np.abs(expected.astype(int) - pixels).max() > 20  # or nothing was converted
 
 
@@ -249,6 +250,7 @@ def test_any_reader_understands_what_is_written(suffix: str, tmp_path: Path) -> 
     with Image.open(path) as image:
         assert np.abs(np.asarray(image.convert("RGB")).astype(int) - broken.RGB).max() <= 12
         assert image.info["icc_profile"] == profiles.SRGB_BYTES
+        assert profiles.SRGB_BYTES[24:36] == bytes(12)  # no date: the same picture is the same file tomorrow
         broken.cleaned(types.SimpleNamespace(exif=image.getexif().tobytes()))
         assert image.getexif()[0x0112] == 1
     for secret in (b"SERIAL0815", b"LENS4711", b"MAKERNOTE"):
@@ -266,10 +268,12 @@ def test_sixteen_bits_become_eight_where_the_format_has_no_more(suffix: str, tmp
     assert images.open_picture(images.write(tmp_path / f"a{suffix}", random_image(255), bits=16)).bits == 8
 
 
-def test_values_are_rounded_not_truncated() -> None:
+def test_values_are_rounded_not_truncated(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         images.to_uint8(np.float32([0.499, 0.501, 1.5, 254.6, -9, 999]) / 255), [0, 1, 2, 255, 0, 255]
     )
+    deep = images.write(tmp_path / "a.tif", np.float32([[[0.4, 0.6, 1.4]]]) / 65535, bits=16)
+    np.testing.assert_array_equal(tifffile.imread(deep), [[[0, 1, 1]]])
     levels = np.arange(256, dtype=np.uint8)
     np.testing.assert_array_equal(images.to_uint8(levels.astype(np.float32) / 255), levels)
 

@@ -33,11 +33,11 @@ def words(text):
 # The course's order: a module imports only modules before it. A package (losses, exercises) is one entry.
 ORDER = words(
     "errors backend profiles formats images samples datasets features losses metrics plots pages stylizers"
-    " training optimize feedforward adain finetune tiling engines gans catalog exercises course workbench cli"
+    " training descent optimize feedforward adain finetune tiling engines gans catalog exercises course workbench cli"
 )
 # They compute with TensorFlow, so importing them imports it. All others import them inside functions only.
 HEAVY = words(
-    "backend features losses metrics training optimize feedforward adain finetune tiling engines gans"
+    "backend features losses metrics training descent optimize feedforward adain finetune tiling engines gans"
 )
 # The two places that know every method by name; they reach down, inside functions only.
 REACH_DOWN = {"stylizers", "cli"}
@@ -61,9 +61,7 @@ def project_files():
     """Every file that is or would be committed."""
     if (ROOT / ".git").exists() and shutil.which("git"):
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        listed = (
-            subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
-        )
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0")
         return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
     made = re.compile(r"(^|/)(\.(?!ci/|gitignore)|out/|build/|__pycache__/|[\w.]+\.egg-info/)")
     every = (path for path in ROOT.rglob("*") if path.is_file())
@@ -333,9 +331,7 @@ def test_the_docstring_check_sees():
 
 @pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
 def test_lint_and_types(tool):
-    done = subprocess.run(
-        [sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -355,9 +351,7 @@ def readable(path):
 def test_no_path_of_a_developers_machine():
     licences = ROOT / "data" / "licences"  # other people's texts
     found = {
-        str(p.relative_to(ROOT)): MACHINE.findall(readable(p))
-        for p in project_files()
-        if licences not in p.parents
+        str(p.relative_to(ROOT)): MACHINE.findall(readable(p)) for p in project_files() if licences not in p.parents
     }
     assert {name: hits for name, hits in found.items() if hits} == {}
 
@@ -452,9 +446,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("command", ["stylize", "styles", "info", "demo"])
 def test_the_readme_knows_the_command_line(command):
-    code = (
-        f"from stylelab.cli import main; import sys; sys.argv[1:] = [{command!r}, '--help']; sys.exit(main())"
-    )
+    code = f"from stylelab.cli import main; import sys; sys.argv[1:] = [{command!r}, '--help']; sys.exit(main())"
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     blocks = "\n".join(fenced("sh")).replace("\\\n", "").replace("\n    ", " ")  # continued lines are one
@@ -671,9 +663,7 @@ class TestSetup:
         clone.fake()
         for _ in range(2):  # at first, and while an old .venv is brought up to date
             clone.says("pip", f"echo $$ >{clone.bin}/pid; exec sleep 60")
-            running = subprocess.Popen(
-                **clone.command("setup"), start_new_session=True, stdout=subprocess.DEVNULL
-            )
+            running = subprocess.Popen(**clone.command("setup"), start_new_session=True, stdout=subprocess.DEVNULL)
             deadline = time.monotonic() + 20
             while not (clone.bin / "pid").exists() and time.monotonic() < deadline:
                 time.sleep(0.02)

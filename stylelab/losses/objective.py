@@ -61,13 +61,12 @@ class PerceptualObjective:
     ):
         if style_loss not in STYLE_LOSSES:
             raise SettingsError(f"Style loss {style_loss!r} is not known; choose one of {', '.join(STYLE_LOSSES)}.")
-        if min(content_weight, style_weight, smoothness_weight) < 0:
+        if not all(0 <= weight < float("inf") for weight in (content_weight, style_weight, smoothness_weight)):
             raise SettingsError(
-                "The weights of content, style and smoothness must not be negative; give 0 to leave one out."
+                "The weights of content, style and smoothness must be finite and not negative; give 0 to leave one out."
             )
         self.extractor = extractor
-        self.content_weight, self.style_weight = content_weight, style_weight
-        self.smoothness_weight = smoothness_weight
+        self.weights = (content_weight, style_weight, smoothness_weight)
         self.content_layers, self.style_layers = tuple(content_layers), tuple(style_layers)
         self._statistic, self._distance = STYLE_LOSSES[style_loss]
 
@@ -81,7 +80,12 @@ class PerceptualObjective:
         return self._statistics(self.extractor(images), masks)
 
     def __call__(
-        self, images: Any, content: dict[str, Any], style: Sequence[dict[str, Any]], masks: Any = None
+        self,
+        images: Any,
+        content: dict[str, Any],
+        style: Sequence[dict[str, Any]],
+        masks: Any = None,
+        weights: Any = None,
     ) -> Terms:
         """The objective at ``images``.
 
@@ -90,7 +94,9 @@ class PerceptualObjective:
             content: from :meth:`content_target`, of the same size.
             style: statistics by layer, one dictionary a region.
             masks: ``[B, H, W, R]``, how much each pixel belongs to each of the regions; None for one region,
-            everywhere.
+                everywhere.
+            weights: of content, style and smoothness, ``[3]``, in place of the objective's own: one compiled function
+                then serves them all.
         """
         features = self.extractor(images)
         content_term = sum(content_loss(features[name], target) for name, target in content.items()) / len(content)
@@ -105,9 +111,8 @@ class PerceptualObjective:
             area = ops.mean(masks, axis=(0, 1, 2))
             style_term = ops.sum(ops.stack(distances) * area / ops.sum(area))
         smoothness = total_variation(images)
-        total = (
-            self.content_weight * content_term + self.style_weight * style_term + self.smoothness_weight * smoothness
-        )
+        of_content, of_style, of_smoothness = self.weights if weights is None else ops.unstack(weights)
+        total = of_content * content_term + of_style * style_term + of_smoothness * smoothness
         return Terms(total, content_term, style_term, smoothness)
 
     def _statistics(self, features: dict[str, Any], masks: Any) -> list[dict[str, Any]]:

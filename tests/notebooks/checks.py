@@ -12,6 +12,7 @@ import re
 import statistics
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ BADGE = re.compile(r"(\[!\[[^\]]+\]\([^)]*colab-badge\.svg\)\])\(([^)]*)\)")
 # Paths that only the machine that made the notebook has. Colab's /content is every reader's.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|work|tmp|mnt|opt|var|usr)/[\w.-]+|[A-Z]:\\+Users")
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+SETUP_MARK = course.SETUP_CELL.splitlines()[0]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -80,8 +82,7 @@ def pictures(cell: dict[str, Any]) -> int:
 def code_digest(book: Any) -> str:
     """SHA-256 of the code cells, less the set-up cell: a new repository address changes no result."""
     code = [text(cell) for cell in book["cells"] if cell["cell_type"] == "code" and text(cell).strip()]
-    first = course.SETUP_CELL.splitlines()[0]
-    return hashlib.sha256("\0".join(c for c in code if not c.startswith(first)).encode()).hexdigest()
+    return hashlib.sha256("\0".join(c for c in code if not c.startswith(SETUP_MARK)).encode()).hexdigest()
 
 
 def colab_link(name: str) -> str:
@@ -169,8 +170,8 @@ def enough_exercises(chapter: Chapter) -> Iterator[str]:
 def portable(chapter: Chapter) -> Iterator[str]:
     """Nothing in it depends on the machine: no environment, no absolute path."""
     for number, tree in chapter.trees():
-        if number == 1:
-            continue  # the set-up cell, which alone may look where it is
+        if text(chapter.code[number - 1]).startswith(SETUP_MARK):
+            continue  # which alone may look where it is
         names = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
         names |= {n.name for n in ast.walk(tree) if isinstance(n, ast.alias)}
         if names & {"environ", "getenv"} or re.search(r"^\s*%(set_)?env\b", text(chapter.code[number - 1]), re.M):
@@ -249,6 +250,7 @@ def definitions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
     yield from (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef))
 
 
+@cache
 def package_definitions() -> dict[str, dict[str, str]]:
     """Public name -> skeleton -> module; the exercises are left out, whose answers students write by name."""
     found: dict[str, dict[str, str]] = {}

@@ -128,7 +128,7 @@ def run(path: Path, *, fast: bool = False, offline: bool = False, limit: float |
             resources={"metadata": {"path": str(path.parent)}},
             startup_timeout=120,
             timeout_func=lambda _: max(1, round(began + limit - time.monotonic())) if limit else None,
-            store_widget_state=False,
+            store_widget_state=True,  # without it an Output widget, as in `interact`, ends the run with a KeyError
             record_timing=False,
             coalesce_streams=True,
             on_notebook_start=on_first,
@@ -257,9 +257,10 @@ def set_up(path: Path) -> bool:
     """Writes the set-up cell and the badge's address; says whether that changed anything."""
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    first = course.SETUP_CELL.splitlines()[0]
-    if not code or not code[0].source.startswith(first):
-        raise ChapterFailure(f'{path.name} has no set-up cell: let its first code cell begin with "{first}".')
+    if not code or not code[0].source.startswith(checks.SETUP_MARK):
+        raise ChapterFailure(
+            f'{path.name} has no set-up cell: let its first code cell begin with "{checks.SETUP_MARK}".'
+        )
     code[0].source = course.setup_cell().strip()
     link = checks.colab_link(path.name)
     for cell in notebook.cells:
