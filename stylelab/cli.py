@@ -4,13 +4,17 @@ Modules that load TensorFlow are imported inside the commands that need them, so
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import images, samples
+import numpy as np
+
+from . import images, samples, stylizers
 from .errors import ImageError, SettingsError, StyleLabError
 
 DEMO = (  # product, painting
@@ -35,13 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StyleLabError as error:
         print(f"stylelab: {error}", file=sys.stderr)
         return 2
-    except MemoryError:
+    except KeyboardInterrupt:
+        print("\nstylelab: stopped; no unfinished picture was written.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        # TensorFlow has its own kind, known here by name only: to import it takes seconds.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "ResourceExhaustedError":
+            raise
         print("stylelab: the memory ran out; choose a smaller --size.", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nstylelab: stopped; nothing was written.", file=sys.stderr)
-        return 130
     return 0
+
+
+def _say(line: str) -> None:
+    """Prints on stdout; a sign that it cannot show, as in a file's name, must not end the command with a traceback."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,55 +109,77 @@ def _stylize(arguments: argparse.Namespace) -> None:
         )
     if arguments.size is not None and arguments.size < 16:
         raise SettingsError(f"--size must be at least 16 px, not {arguments.size}.")
+    if not 0 <= arguments.seed < 2**32:
+        raise SettingsError(f"--seed must be from 0 to {2**32 - 1}, not {arguments.seed}.")
     mask_file = arguments.mask if arguments.mask not in (None, "alpha") else None
-    inputs = [arguments.photo, *(s for s in arguments.style if Path(s).exists())] + ([mask_file] if mask_file else [])
-    output = images.check_output(arguments.output, inputs)
-    picture = images.open_picture(arguments.photo)
-    for note in picture.notes:
-        print(f"note: {note}", file=sys.stderr)
-    content, alpha, mask = picture.rgb, picture.alpha, None
-    if arguments.mask == "alpha":
-        if alpha is None:
-            raise ImageError(f"{arguments.photo} has no alpha; give a mask file instead of --mask alpha.")
-        mask = alpha
-    elif mask_file:
-        mask = images.read_mask(mask_file, content.shape[:2])
-    if alpha is not None:
-        # What cannot be seen would still lend its hidden color to the style; the product's own pixels stay as they are.
-        hidden = (alpha == 0) & (mask < 0.5 if mask is not None else True)
-        content = images.composite(content, content * 0 + 1, (~hidden).astype("float32"))
-    if arguments.size:
-        content = images.resize(content, arguments.size)
-        alpha, mask = (x if x is None else images.resize(x, content.shape[:2]) for x in (alpha, mask))
-
-    from . import metrics, stylizers
-    from .training import Progress
-
+    inputs = [arguments.photo, *map(_style_file, arguments.style)] + ([] if mask_file is None else [mask_file])
+    # Of a file that cannot even be asked for (its name is too long), reading says what is wrong.
+    output = images.check_output(arguments.output, [file for file in inputs if os.path.exists(file)])  # noqa: PTH110
     style = stylizers.Style.of(arguments.style, arguments.weights)
+    picture, mask = _photo_and_mask(arguments.photo, arguments.mask, arguments.size)
+    height, width = picture.rgb.shape[:2]
     stylizer = stylizers.get(arguments.method, **({} if arguments.steps is None else {"steps": arguments.steps}))
     if arguments.keep_color:
         stylizer = stylizers.KeepColor(stylizer)
     if mask is not None:
         stylizer = stylizers.KeepProduct(stylizer, mask)
+    for note in picture.notes:
+        print(f"note: {note}", file=sys.stderr)
+
+    from . import metrics
+    from .training import Progress
+
     begun = time.perf_counter()
     result = stylizer.stylize(
-        content[None], style, strength=arguments.strength, seed=arguments.seed, callback=Progress(style.name)
+        picture.rgb[None], style, strength=arguments.strength, seed=arguments.seed, callback=Progress(style.name)
     )[0]
     seconds = time.perf_counter() - begun
     deep = picture.bits == 16 and output.suffix.lower() in (".png", ".tif", ".tiff")
-    images.write(output, result, alpha, exif=picture.exif, bits=16 if deep else 8)
-    distances = [metrics.style_distance(result, p) for p in style.pictures]
-    print(
-        f"{output}: {result.shape[1]}x{result.shape[0]} px in {seconds:.0f} s, style distance "
-        f"{', '.join(f'{d:.3f}' for d in distances)}, content distance {metrics.content_distance(result, content):.2f}"
-    )
+    images.write(output, result, picture.alpha, exif=picture.exif, bits=16 if deep else 8)
+    line = f"{output}: {width}x{height} px in {seconds:.0f} s"
+    try:
+        distances = ", ".join(f"{metrics.style_distance(result, p):.3f}" for p in style.pictures)
+        line += f", style distance {distances}, content distance {metrics.content_distance(result, picture.rgb):.2f}"
+    except StyleLabError as error:  # the picture is there all the same
+        print(f"note: no distances: {error}", file=sys.stderr)
+    _say(line)
+
+
+def _style_file(source: str) -> str | Path:
+    """The file that a ``--style`` means; the unknown name of a painting is refused here, before any work."""
+    return source if Path(source).suffix or os.path.exists(source) else samples.path(source)  # noqa: PTH110
+
+
+def _photo_and_mask(photo: str, mask_source: str | None, size: int | None) -> tuple[images.Picture, np.ndarray | None]:
+    """The photo as the method gets it, and the mask of what it must keep, both at the output's size."""
+    picture = images.open_picture(photo)
+    content, alpha, mask = picture.rgb, picture.alpha, None
+    if mask_source == "alpha":
+        if alpha is None:
+            raise ImageError(f"{photo} has no alpha; give a mask file instead of --mask alpha.")
+        mask = alpha
+    elif mask_source is not None:
+        mask = images.read_mask(mask_source, content.shape[:2])
+    if alpha is not None:
+        # What cannot be seen would still lend its hidden color to the style; the product's own pixels stay as they are.
+        hidden = (alpha == 0) & (mask < 0.5 if mask is not None else True)
+        content = images.composite(content, content * 0 + 1, (~hidden).astype("float32"))
+    if size is not None:
+        if size**2 * min(content.shape[:2]) > images.MAX_PIXELS * max(content.shape[:2]):
+            raise SettingsError(f"--size {size} would make more than {images.MAX_PIXELS:,} pixels; choose less.")
+        content = images.resize(content, size)
+        alpha, mask = (x if x is None else images.resize(x, content.shape[:2]) for x in (alpha, mask))
+    height, width = content.shape[:2]
+    if min(height, width) < 16:
+        raise ImageError(f"{photo} at {width}x{height} px is too small; both sides need at least 16 px.")
+    return replace(picture, rgb=content, alpha=alpha), mask
 
 
 def _styles(arguments: argparse.Namespace) -> None:
     names = samples.names("styles")
     width = max(map(len, names))
     for name in names:
-        print(f"{name:{width}}  {samples.credit(name)}")
+        _say(f"{name:{width}}  {samples.credit(name)}")
 
 
 def _info(arguments: argparse.Namespace) -> None:
@@ -155,7 +190,7 @@ def _info(arguments: argparse.Namespace) -> None:
     from .training import memory_available, precision
 
     def line(what: str, value: Any) -> None:
-        print(f"{what:<12}{value}")
+        _say(f"{what:<12}{value}")
 
     line("stylelab", f"{version('stylelab')} ({Path(__file__).parent})")
     line("Python", f"{platform.python_version()} on {platform.platform()}")
@@ -207,7 +242,7 @@ def _demo(arguments: argparse.Namespace) -> None:
                 note=f"{samples.credit(product)}. {samples.credit(painting)}.",
             )
         )
-        print(f"  {file}  {seconds:.0f} s")
+        _say(f"  {file}  {seconds:.0f} s")
     write_page(
         page,
         "Product photos, painted",
@@ -215,7 +250,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         "Each picture was optimized pixel by pixel until a pretrained network saw the photo's content in the "
         "painting's style. Made offline from the samples that ship with StyleLab.",
     )
-    print(f"The page: {page}")
+    _say(f"The page: {page}")
 
 
 def _title(name: str) -> str:

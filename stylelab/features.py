@@ -10,8 +10,9 @@ those of ``keras.applications`` with two changes, made layer by layer on a clone
 """
 
 import difflib
+import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ class FeatureExtractor:
         if dtype not in ("float16", "bfloat16", "float32", "float64"):
             raise SettingsError(f"Dtype {dtype!r} is not known; choose float16, bfloat16, float32 or float64.")
         build, self._preprocess, self.min_size = _BACKBONES[backbone]
+        if not layers:
+            raise SettingsError("A feature extractor needs at least one layer; give a name such as 'block4_conv2'.")
         self.backbone, self.layers, self.dtype = backbone, tuple(layers), dtype
         network = _with_weights(build, backbone, weights)
         known = [layer.name for layer in network.layers[1:]]
@@ -81,9 +84,10 @@ class FeatureExtractor:
                 raise SettingsError(f"{backbone} has no layer {name!r}; {hint}")
         self.network = _reframed(network, self.layers, pooling, dtype)
         self.network.trainable = False
-        # One trace for every size: optimization works at several sizes in turn.
+        # One trace for every size: optimization works at several sizes in turn. A partial, since TensorFlow takes the
+        # traces of one function's many instances for a mistake and warns.
         self._forward = tf.function(
-            lambda images: self.network(self._preprocess(255.0 * images)),
+            partial(_forward, self.network, self._preprocess),
             input_signature=[tf.TensorSpec([None, None, None, 3], self.result_dtype)],
         )
 
@@ -111,7 +115,7 @@ class FeatureExtractor:
                 f"{self.backbone} needs pictures of at least {self.min_size} px, not {shape[2]}x{shape[1]}; "
                 f"use a larger picture."
             )
-        features = self._forward(images)
+        features = keras.tree.flatten(self._forward(images))  # Keras returns one output without its list
         return {name: ops.cast(f, self.result_dtype) for name, f in zip(self.layers, features, strict=True)}
 
     def activations_per_pixel(self) -> float:
@@ -134,6 +138,10 @@ def shared_extractor(
     return FeatureExtractor(backbone, layers, weights=weights, pooling=pooling, dtype=dtype)
 
 
+def _forward(network: Any, preprocess: Callable[..., Any], images: Any) -> Any:
+    return network(preprocess(255.0 * images))
+
+
 def _with_weights(build: Callable[..., Any], backbone: str, weights: str | Path | None) -> Any:
     if weights == "bundled":
         if backbone != "vgg16":
@@ -151,10 +159,13 @@ def _with_weights(build: Callable[..., Any], backbone: str, weights: str | Path 
             ) from error
     network = build(weights=None, include_top=False)
     if weights is not None:
+        if not Path(weights).is_file():
+            raise WeightsError(f"There is no weights file {weights}; give a .weights.h5 file that Keras wrote.")
         try:
-            network.load_weights(str(weights))
+            with warnings.catch_warnings(action="ignore"):  # of a wrong file, about each layer, before the error
+                network.load_weights(str(weights))
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")
             raise WeightsError(
                 f"{Path(weights).name} does not hold weights of {backbone} without its top ({reason}); "
                 f"give a .weights.h5 file that Keras wrote for it."

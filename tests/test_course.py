@@ -902,3 +902,30 @@ def test_a_region_that_does_not_fit_is_the_chapters_fault(logo, region):
     logo.given = {**logo.given, "region": region}
     with pytest.raises(SettingsError, match=r"give a mask of shape \[40, 60, 1\]"):
         logo.check(masked(0.7))
+
+
+@pytest.mark.slow
+def test_the_bounds_of_the_open_exercise_can_be_met_and_missed():
+    """On the chapter's own pair, real metrics: the default fails, two sensible answers pass, a trick does not."""
+    from stylelab.optimize import Optimize
+    from stylelab.stylizers import KeepProduct, Stylizer
+
+    class Again(Stylizer):
+        """The same result again, so that masking costs no second run."""
+
+        def _stylize(self, content, style, **settings):
+            return default[None]
+
+    photo = images.resize(samples.load("instant_camera")[480:860, 460:1000], 224)
+    painting = samples.load("kandinsky_composition_viii")
+    height, width = photo.shape[:2]
+    region = np.zeros((height, width, 1), "float32")
+    region[int(0.62 * height) : int(0.9 * height), int(0.1 * width) :] = 1
+    ex = course.exercise("logo-legible", content=photo, style=painting, region=region)
+    default = Optimize(steps=200).stylize(photo[None], painting)[0]
+    assert ex.check(default).message.endswith("Where could you ask for less style?")
+    assert ex.check(KeepProduct(Again(), region).stylize(photo[None], painting)[0])
+    assert ex.check(Optimize(steps=200).stylize(photo[None], painting, strength=0.5)[0])
+    pasted = images.composite(photo, images.resize(painting, (height, width)), region)
+    assert "hardly the photo" in ex.check(pasted).message
+    assert "the style is not" in ex.check(photo).message

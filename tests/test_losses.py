@@ -60,16 +60,353 @@ def relative_oracle(x, target):
     return np.mean([((a - b) ** 2).sum() / (b**2).sum() for a, b in zip(x, target, strict=True)])
 
 
+def moments_oracle(x):
+    rows = x.reshape(len(x), -1, x.shape[-1])
+    return np.stack([rows.mean(1), np.sqrt(rows.var(1) + 1e-5)], axis=1)
+
+
 def w2_oracle(x, target):
-    """SciPy's matrix root and covariances around the mean; the ridge is the documented one."""
+    """Covariances around the mean, the documented ridge on them, and SciPy's matrix root."""
     losses = []
     for a, b in zip(x.reshape(len(x), -1, x.shape[-1]), target.reshape(len(target), -1, x.shape[-1]), strict=True):
         mean_a, mean_b = a.mean(0), b.mean(0)
         cov_a, cov_b = np.cov(a.T, bias=True), np.cov(b.T, bias=True)
         size = mean_b @ mean_b + np.trace(cov_b)
-        ridge = RIDGE(mean_b, cov_b) * np.eye(len(cov_a))
-        cov_a, cov_b = cov_a + ridge, cov_b + ridge
-        root_b = scipy.linalg.sqrtm(cov_b)
-        overlap = scipy.linalg.sqrtm(root_b @ cov_a @ root_b)
-        losses.append((((mean_a - mean_b) ** 2).sum() + np.trace(cov_a + cov_b - 2 * overlap.real)) / size)
+        ridge = 1e-4 * size / len(mean_a) * np.eye(len(mean_a))
+        root_b = scipy.linalg.sqrtm(cov_b + ridge)
+        overlap = scipy.linalg.sqrtm(root_b @ (cov_a + ridge) @ root_b)
+        shape = np.trace(cov_a + cov_b + 2 * ridge - 2 * overlap.real)
+        losses.append((((mean_a - mean_b) ** 2).sum() + shape) / size)
     return np.mean(losses)
+
+
+def total_variation_oracle(x):
+    total = 0.0
+    for axis in (1, 2):
+        total += np.mean(np.diff(x, axis=axis) ** 2)
+    return total
+
+
+class TestValues:
+    """Against the oracles, in float64."""
+
+    x, target = features(2, 7, 5, 4, seed=1), features(2, 7, 5, 4, seed=2, scale=1.3)
+
+    def test_gram_matrix(self):
+        np.testing.assert_allclose(gram_matrix(self.x), gram_oracle(self.x), rtol=1e-12)
+
+    def test_moments(self):
+        np.testing.assert_allclose(moments(self.x), moments_oracle(self.x), rtol=1e-12)
+
+    def test_mean_covariance_is_the_mean_above_the_second_raw_moment(self):
+        expected = np.concatenate([self.x.mean((1, 2))[:, None], gram_oracle(self.x)], axis=1)
+        np.testing.assert_allclose(mean_covariance(self.x), expected, rtol=1e-12)
+
+    def test_content_loss(self):
+        np.testing.assert_allclose(content_loss(self.x, self.target), relative_oracle(self.x, self.target), rtol=1e-6)
+
+    def test_gram_loss(self):
+        expected = relative_oracle(gram_oracle(self.x), gram_oracle(self.target))
+        np.testing.assert_allclose(loss("gram", self.x, self.target), expected, rtol=1e-6)
+
+    def test_moments_loss(self):
+        expected = relative_oracle(moments_oracle(self.x), moments_oracle(self.target))
+        np.testing.assert_allclose(loss("moments", self.x, self.target), expected, rtol=1e-6)
+
+    def test_w2_loss(self):
+        np.testing.assert_allclose(loss("w2", self.x, self.target), w2_oracle(self.x, self.target), rtol=1e-6)
+
+    def test_w2_loss_of_two_one_dimensional_gaussians(self):
+        """By hand: ``(μ - μₜ)² + (σ - σₜ)²`` over ``μₜ² + σₜ²``."""
+        x, target = features(1, 40, 40, 1, seed=3), features(1, 40, 40, 1, seed=4, scale=3.0)
+        by_hand = (x.mean() - target.mean()) ** 2 + (x.std() - target.std()) ** 2
+        np.testing.assert_allclose(loss("w2", x, target), by_hand / (target**2).mean(), rtol=2e-4)
+
+    def test_total_variation(self):
+        np.testing.assert_allclose(total_variation(self.x), total_variation_oracle(self.x), rtol=1e-12)
+
+    def test_total_variation_of_a_ramp(self):
+        """By hand: a step of 0.1 down and 0.3 to the right everywhere."""
+        ramp = 0.1 * np.arange(6)[:, None] + 0.3 * np.arange(4)
+        np.testing.assert_allclose(total_variation(ramp[None, :, :, None]), 0.01 + 0.09, rtol=1e-12)
+
+
+class TestInvariants:
+    x, target = features(2, 6, 8, 5, seed=5), features(2, 6, 8, 5, seed=6, scale=2.0)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_zero_for_itself(self, name, dtype):
+        x = self.x.astype(dtype)
+        assert abs(float(loss(name, x, x))) < (2e-6 if dtype == "float32" else 1e-8)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_not_zero_for_another(self, name):
+        assert loss(name, self.x, self.target) > 0.05
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_style_forgets_where_things_are(self, name):
+        order = np.random.default_rng(0).permutation(48)
+        shuffled = self.x.reshape(2, 48, 5)[:, order].reshape(2, 8, 6, 5)
+        np.testing.assert_allclose(STATISTICS[name](shuffled), STATISTICS[name](self.x), rtol=1e-12)
+
+    def test_content_does_not(self):
+        assert content_loss(self.x[:, ::-1], self.x) > 0.1
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_statistics_are_those_of_any_resolution(self, name):
+        tiled = np.tile(self.x, (1, 2, 2, 1))
+        np.testing.assert_allclose(STATISTICS[name](tiled), STATISTICS[name](self.x), rtol=1e-12)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_losses_are_those_of_any_resolution(self, name):
+        tiled = [np.tile(f, (1, 2, 2, 1)) for f in (self.x, self.target)]
+        np.testing.assert_allclose(loss(name, *tiled), loss(name, self.x, self.target), rtol=1e-9)
+
+    def test_total_variation_of_white_noise_is_four_variances_at_every_size(self):
+        for side in (60, 240):
+            noise = np.random.default_rng(side).normal(0, 0.1, (1, side, side, 3))
+            np.testing.assert_allclose(total_variation(noise), 4 * 0.01, rtol=0.05)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    @pytest.mark.parametrize("shape", [(2, 3, 3, 1), (1, 16, 9, 3), (3, 5, 5, 64)])
+    def test_one_is_as_far_as_nothing_at_all(self, name, shape):
+        """At every number of channels and size, so that one weight keeps its meaning across layers.
+
+        Not to the digit for moments (1e-5 under the root) and w2 (its ridge); features as large as a network's.
+        """
+        target = features(*shape, seed=7, scale=30.0)
+        exact = name in ("content", "gram")
+        np.testing.assert_allclose(loss(name, np.zeros(shape), target), 1, rtol=1e-9 if exact else 0.03)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_does_not_depend_on_the_unit(self, name):
+        """Both of w2's ridges grow with the features; moments' 1e-5 does not."""
+        expected = loss(name, self.x, self.target)
+        np.testing.assert_allclose(
+            loss(name, 50 * self.x, 50 * self.target), expected, rtol=1e-3 if name == "moments" else 1e-6
+        )
+
+    @pytest.mark.parametrize(("name", "power"), [("content", 1), ("gram", 2), ("moments", 1), ("w2", 1)])
+    @pytest.mark.parametrize("a", [0.0, 0.5, 3.0])
+    def test_features_of_another_contrast(self, name, power, a):
+        """``a F`` has the Gram matrix ``a² G``, moments ``a μ, a σ``, and ``(a - 1)²`` of squared W2 distance."""
+        np.testing.assert_allclose(loss(name, a * self.x, self.x), (a**power - 1) ** 2, rtol=0.03 if a == 0 else 1e-3)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_a_batch_has_the_mean_of_its_pictures(self, name):
+        single = [float(loss(name, self.x[k : k + 1], self.target[k : k + 1])) for k in range(2)]
+        assert single[0] != pytest.approx(single[1], rel=0.02)
+        np.testing.assert_allclose(loss(name, self.x, self.target), np.mean(single), rtol=1e-9)
+
+    def test_total_variation_of_a_batch_is_the_mean_of_its_pictures(self):
+        single = [total_variation(picture[None]) for picture in self.x]
+        np.testing.assert_allclose(total_variation(self.x), np.mean(single), rtol=1e-12)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_one_target_serves_a_batch(self, name):
+        """A style's statistics have batch size 1; every picture of a batch is compared with them."""
+        target = self.target[:1]
+        np.testing.assert_allclose(
+            loss(name, self.x, target), loss(name, self.x, np.concatenate([target] * 2)), rtol=1e-12
+        )
+
+    def test_a_gram_matrix_is_symmetric_and_positive_semidefinite(self):
+        gram = np.asarray(gram_matrix(features(1, 2, 1, 6)))[0]
+        np.testing.assert_allclose(gram, gram.T, rtol=1e-12)
+        assert np.linalg.eigvalsh(gram).min() > -1e-12
+
+    @pytest.mark.parametrize("name", ["gram", "w2"])
+    def test_statistics_average_linearly(self, name):
+        """Two pictures side by side have the mean of their statistics: what blending styles rests on."""
+        statistic = STATISTICS[name]
+        both = statistic(np.concatenate([self.x, self.target], axis=2))
+        np.testing.assert_allclose(both, (statistic(self.x) + statistic(self.target)) / 2, rtol=1e-12)
+
+
+class TestWeights:
+    """``weights``: the mask of a region."""
+
+    x = features(2, 6, 7, 4, seed=8)
+    mask = np.random.default_rng(9).integers(0, 2, (2, 6, 7, 1)).astype("float64")
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_a_mask_selects_positions(self, name):
+        weighted = STATISTICS[name](self.x, self.mask)
+        for picture, mask, row in zip(self.x, self.mask, weighted, strict=True):
+            selected = picture[mask[..., 0] == 1][None, None]
+            np.testing.assert_allclose(row, STATISTICS[name](selected)[0], rtol=1e-6)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_a_weight_of_three_counts_a_position_three_times(self, name):
+        weights = np.random.default_rng(10).integers(0, 4, (1, 6, 7, 1))
+        repeated = np.repeat(self.x[0].reshape(-1, 4), weights.ravel(), axis=0)[None, None]
+        np.testing.assert_allclose(STATISTICS[name](self.x[:1], weights), STATISTICS[name](repeated), rtol=1e-6)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    @pytest.mark.parametrize("value", [1.0, 0.01])
+    def test_equal_weights_are_no_weights(self, name, value):
+        weights = np.full((2, 6, 7, 1), value)
+        np.testing.assert_allclose(STATISTICS[name](self.x, weights), STATISTICS[name](self.x), rtol=1e-6)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_an_empty_mask_is_finite(self, name):
+        target = STATISTICS[name](self.x.astype("float32"))
+
+        def of(x):
+            return DISTANCES[name](STATISTICS[name](x, np.zeros((2, 6, 7, 1), "float32")), target)
+
+        value, gradient = value_and_gradient(of, self.x.astype("float32"))
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+
+class TestGradients:
+    """Central differences along random directions, in float64."""
+
+    def check(self, function, x, rtol):
+        _, gradient = value_and_gradient(function, x)
+        rng = np.random.default_rng(11)
+        h = 1e-4
+        for _ in range(4):
+            direction = rng.normal(0, 1, x.shape)
+            slope = (float(function(x + h * direction)) - float(function(x - h * direction))) / (2 * h)
+            np.testing.assert_allclose((gradient * direction).sum(), slope, rtol=rtol)
+
+    x, target = features(2, 5, 6, 3, seed=12), features(2, 5, 6, 3, seed=13, scale=1.5)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_of_losses(self, name):
+        self.check(lambda x: loss(name, x, self.target), self.x, 1e-5 if name == "w2" else 1e-6)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_within_a_mask(self, name):
+        weights = np.random.default_rng(14).random((2, 5, 6, 1))
+        self.check(lambda x: loss(name, x, self.target, weights), self.x, 1e-5 if name == "w2" else 1e-6)
+
+    def test_of_total_variation(self):
+        self.check(total_variation, self.x, 1e-6)
+
+    def test_of_w2_with_fewer_positions_than_channels(self):
+        """The ridge keeps it smooth; the root's iteration stops before its smallest eigenvalues, so to 1 %."""
+        self.check(lambda x: loss("w2", x, features(1, 2, 3, 12, seed=15)), features(1, 2, 3, 12, seed=16), 1e-2)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_none_at_the_target_itself(self, name):
+        _, away = value_and_gradient(lambda x: loss(name, x, self.target), self.x)
+        _, there = value_and_gradient(lambda x: loss(name, x, self.target), self.target)
+        assert np.abs(there).max() < 1e-6 * np.abs(away).max()
+
+
+def _constant(value):
+    """A flat picture's features: each channel has its own value, which float32's arithmetic does not hit exactly."""
+    return np.broadcast_to(value * np.random.default_rng(17).random(24), (1, 9, 11, 24))
+
+
+HOSTILE = {
+    "zero": np.zeros((1, 9, 11, 24)),
+    "one": np.ones((1, 9, 11, 24)),
+    "small constant": _constant(1e-3),
+    "constant": _constant(1.0),
+    "large constant": _constant(1e3),
+    "nearly constant": _constant(100.0) + 1e-4 * features(1, 9, 11, 24, seed=18),
+    "one channel alive": features(1, 9, 11, 24, seed=19) * (np.arange(24) == 3),
+    "one position alive": features(1, 9, 11, 24, seed=20) * (np.arange(99) == 5).reshape(1, 9, 11, 1),
+    "ordinary": features(1, 9, 11, 24, seed=21, scale=100.0),
+}
+
+
+class TestHostileInput:
+    @pytest.mark.parametrize("target", HOSTILE)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_value_and_gradient_are_finite(self, name, dtype, target):
+        fixed = HOSTILE[target].astype(dtype)
+        for case, x in HOSTILE.items():
+            value, gradient = value_and_gradient(lambda x: loss(name, x, fixed), x.astype(dtype))
+            assert np.isfinite(value), case
+            assert np.isfinite(gradient).all(), case
+            assert value > -1e-5, case  # a distance
+
+    @pytest.mark.parametrize("case", HOSTILE)
+    def test_total_variation_is_finite(self, case):
+        value, gradient = value_and_gradient(total_variation, HOSTILE[case].astype("float32"))
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+
+    @pytest.mark.parametrize("shape", [(2, 1, 9, 3), (2, 9, 1, 3)])
+    def test_total_variation_of_a_line_is_that_along_it(self, shape):
+        x = features(*shape)
+        along = np.mean(np.diff(x.reshape(2, 9, 3), axis=1) ** 2)
+        value, gradient = value_and_gradient(total_variation, x)
+        np.testing.assert_allclose(value, along, rtol=1e-12)
+        assert np.isfinite(gradient).all()
+
+    def test_total_variation_of_one_pixel_is_zero(self):
+        assert float(total_variation(np.ones((1, 1, 1, 3), "float32"))) == 0
+
+    @pytest.mark.parametrize("positions", [(1, 1), (2, 3), (4, 4)])
+    def test_w2_with_fewer_positions_than_channels(self, positions):
+        """Covariances without full rank: the documented ridge gives them roots; float32 keeps three digits."""
+        x, target = features(1, *positions, 20, seed=22), features(1, *positions, 20, seed=23)
+        expected = w2_oracle(x, target)
+        np.testing.assert_allclose(loss("w2", x, target), expected, rtol=2e-3)
+        np.testing.assert_allclose(loss("w2", x.astype("float32"), target.astype("float32")), expected, rtol=2e-3)
+
+
+class TestPrecision:
+    x, target = features(1, 12, 12, 6, seed=24, scale=4.0), features(1, 12, 12, 6, seed=25, scale=5.0)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    @pytest.mark.parametrize(("dtype", "rtol"), [("float16", 2e-3), ("bfloat16", 2e-2)])
+    def test_half_precision_is_computed_in_float32(self, name, dtype, rtol):
+        half = loss(name, tf.cast(self.x, dtype), tf.cast(self.target, dtype))
+        assert half.dtype == "float32"
+        np.testing.assert_allclose(half, loss(name, self.x, self.target), rtol=rtol)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    def test_large_half_precision_features_do_not_overflow(self, name):
+        """float16 ends at 65504: squares of 1e3 do not fit."""
+        x, target = (tf.cast(200 * f, "float16") for f in (self.x, self.target))
+        assert float(tf.reduce_max(x)) > 1e3
+        np.testing.assert_allclose(loss(name, x, target), loss(name, self.x, self.target), rtol=5e-3)
+
+    def test_total_variation_in_half_precision(self):
+        half = total_variation(tf.cast(1000 * self.x, "float16"))
+        assert half.dtype == "float32"
+        np.testing.assert_allclose(half, 1e6 * total_variation(self.x), rtol=5e-3)
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    def test_distances_of_half_precision_statistics(self, name):
+        statistics = [STATISTICS[name](f) for f in (self.x, self.target)]
+        half = DISTANCES[name](*[tf.cast(s, "bfloat16") for s in statistics])
+        assert half.dtype == "float32"
+        np.testing.assert_allclose(half, DISTANCES[name](*statistics), rtol=5e-2)
+
+    @pytest.mark.parametrize("name", LOSSES)
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_full_precision_stays(self, name, dtype):
+        value, gradient = value_and_gradient(lambda x: loss(name, x, self.target.astype(dtype)), self.x.astype(dtype))
+        assert value.dtype == gradient.dtype == dtype
+
+    @pytest.mark.parametrize("name", STATISTICS)
+    @pytest.mark.parametrize("mask", ["float32", "float64", "bool"])
+    def test_statistics_take_the_features_type_whatever_the_mask_s(self, name, mask):
+        for dtype in ("float32", "float64"):
+            statistic = STATISTICS[name](self.x.astype(dtype), np.ones((1, 12, 12, 1), mask))
+            assert statistic.dtype == dtype
+
+    def test_float64_keeps_its_digits(self):
+        """A difference of 1e-9 of the features is lost in float32."""
+        assert 0 < float(content_loss(self.x * (1 + 1e-9), self.x)) < 1e-17
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_inside_a_compiled_function(name):
+    """As optimization calls them: shapes known only when running."""
+    x, target = features(1, 9, 7, 4, dtype="float32"), features(1, 9, 7, 4, seed=1, dtype="float32")
+    compiled = tf.function(
+        lambda x: loss(name, x, target), input_signature=[tf.TensorSpec([1, None, None, 4], tf.float32)]
+    )
+    np.testing.assert_allclose(compiled(x), loss(name, x, target), rtol=1e-5)
+    assert ops.shape(compiled(x)) == ()

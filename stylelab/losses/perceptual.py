@@ -9,7 +9,9 @@ they are compared.
 
 from typing import Any
 
-from ..backend import ops
+import numpy as np
+
+from ..backend import keras, ops
 
 EPSILON = 1e-8  # keeps a zero target finite; VGG's squared features are of the order of 1e3 to 1e6
 
@@ -30,7 +32,7 @@ def content_loss(features: Any, target: Any) -> Any:
     Returns:
         A scalar, the mean over the batch: 0 for equal features, 1 for zero features.
     """
-    return _relative(at_least_float32(features), at_least_float32(target))
+    return _relative(features, target)
 
 
 def gram_matrix(features: Any, weights: Any = None) -> Any:
@@ -94,7 +96,8 @@ def moments_loss(statistics: Any, target: Any) -> Any:
 def mean_covariance(features: Any, weights: Any = None) -> Any:
     """Mean and second raw moment of the features as a Gaussian's statistics: input of :func:`w2_loss`.
 
-    The raw moment ``E[f fᵀ]`` is kept rather than the covariance since it averages linearly over styles.
+    The raw moment ``E[f fᵀ]`` is kept rather than the covariance since it averages linearly over styles. It is
+    computed as ``C + μ μᵀ``: so a flat picture's covariance comes back as zero, not as what rounding leaves of it.
 
     Args:
         features: ``[B, H, W, C]``.
@@ -104,7 +107,9 @@ def mean_covariance(features: Any, weights: Any = None) -> Any:
     """
     rows, share = _rows(features, weights)
     mean = ops.sum(share * rows, axis=1, keepdims=True)
-    return ops.concatenate([mean, ops.matmul(ops.swapaxes(share * rows, 1, 2), rows)], axis=1)
+    centered = rows - mean
+    covariance = ops.matmul(ops.swapaxes(share * centered, 1, 2), centered)
+    return ops.concatenate([mean, covariance + ops.swapaxes(mean, 1, 2) * mean], axis=1)
 
 
 def w2_loss(statistics: Any, target: Any) -> Any:
@@ -112,11 +117,11 @@ def w2_loss(statistics: Any, target: Any) -> Any:
 
     ``|μ - μₜ|² + tr(C + Cₜ - 2 (LᵀC L)^½)`` with ``Cₜ = L Lᵀ`` (Cholesky), over ``|μₜ|² + tr Cₜ`` (Gelbrich 1990; as a
     style loss: Crowson 2021). The usual form has ``Cₜ^½`` for L: the eigenvalues, so the trace, are the same,
-    and L costs less. Both covariances get ``1e-4 tr Cₜ / channels + 1e-6 |μₜ|²`` on the diagonal: the first so
-    that rank-deficient ones have roots, the second since a difference of raw moments is exact to float32's 1e-7
-    of the mean's square only. The gradient of ``tr (LᵀC L)^½`` by C is ``½ L (LᵀC L)^-½ Lᵀ``: it is inserted as
-    it stands, since differentiating through the iteration for the root costs three times as much and loses
-    digits.
+    and L costs less. Both covariances get 1e-4 of the target's mean squared feature on the diagonal, so that
+    rank-deficient ones have roots, and 32 times what rounding leaves in a difference of raw moments, so that it
+    cannot make a flat picture's negative. The gradient of ``tr (LᵀC L)^½`` by C is ``½ L (LᵀC L)^-½ Lᵀ``: it is
+    inserted as it stands, since differentiating through the iteration for the root costs three times as much and
+    loses digits.
 
     Args:
         statistics, target: ``[B, 1 + C, C]`` from :func:`mean_covariance`.
@@ -126,10 +131,11 @@ def w2_loss(statistics: Any, target: Any) -> Any:
     statistics, target = at_least_float32(statistics), at_least_float32(target)
     mean, mean_t = statistics[:, 0], target[:, 0]
     covariance, covariance_t = _covariance(statistics), _covariance(target)
-    trace_t = _trace(covariance_t)
-    identity = ops.eye(covariance.shape[-1], dtype=covariance.dtype)
-    size_t = ops.sum(ops.square(mean_t), axis=1)
-    ridge = (1e-4 * trace_t / covariance.shape[-1] + 1e-6 * size_t + EPSILON)[:, None, None] * identity
+    size, size_t = _trace(statistics[:, 1:]), _trace(target[:, 1:])  # |μ|² + tr C: mean square, summed over channels
+    rounding = 32 * float(np.finfo(keras.backend.standardize_dtype(covariance.dtype)).eps)
+    channels = covariance.shape[-1]
+    ridge = (1e-4 * size_t + rounding * ops.stop_gradient(size)) / channels + EPSILON
+    ridge = ridge[:, None, None] * ops.eye(channels, dtype=covariance.dtype)
     covariance, covariance_t = covariance + ridge, covariance_t + ridge
 
     factor = ops.stop_gradient(ops.cholesky(covariance_t))
@@ -140,7 +146,7 @@ def w2_loss(statistics: Any, target: Any) -> Any:
     overlap = _trace(root) + ops.sum(slope * moved, axis=(1, 2))
 
     distance = ops.sum(ops.square(mean - mean_t), axis=1) + _trace(covariance) + _trace(covariance_t) - 2 * overlap
-    return ops.mean(distance / (size_t + trace_t + EPSILON))
+    return ops.mean(distance / (size_t + EPSILON))
 
 
 def total_variation(images: Any) -> Any:
@@ -160,6 +166,7 @@ def total_variation(images: Any) -> Any:
 
 
 def _relative(x: Any, target: Any) -> Any:
+    x, target = at_least_float32(x), at_least_float32(target)
     axes = tuple(range(1, len(target.shape)))
     error = ops.mean(ops.square(x - target), axis=axes)
     return ops.mean(error / (ops.mean(ops.square(target), axis=axes) + EPSILON))

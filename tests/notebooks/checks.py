@@ -28,7 +28,7 @@ MAX_COLUMNS = 79
 MAX_LINES = 40
 MAX_MEDIAN_LINES = 8
 LEAST_EXERCISES = 3
-BADGE = re.compile(r"(\[!\[[^\]]+\]\([^)]*colab-badge\.svg\)\])\(([^)]*)\)")
+BADGE_LINE = re.compile(r"^(?:\[!\[[^\]]*\]\([^)]*colab-badge\.svg\)\]\([^)]*\)|\*Badge: .*\*)[ \t]*$", re.M)
 # Paths that only the machine that made the notebook has. Colab's /content is every reader's.
 MACHINE_PATH = re.compile(r"(?<![\w.:/-])/(?:home|Users|root|work|tmp|mnt|opt|var|usr)/[\w.-]+|[A-Z]:\\+Users")
 ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
@@ -85,11 +85,16 @@ def code_digest(book: Any) -> str:
     return hashlib.sha256("\0".join(c for c in code if not c.startswith(SETUP_MARK)).encode()).hexdigest()
 
 
-def colab_link(name: str) -> str:
-    """Where the badge of a notebook leads; to Colab's own page until the project has an address."""
+def badge_line(name: str) -> str:
+    """The line under the title of the notebook ``name``: its Colab badge, or why there is none yet."""
     repository = course.repository()
-    github = f"github/{repository}/blob/main/notebooks/{name}" if repository else ""
-    return f"https://colab.research.google.com/{github}"
+    if not repository:
+        return (
+            "*Badge: none until the repository has an address. "
+            "In Colab, upload or mount the project's folder; the set-up cell finds it.*"
+        )
+    link = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}"
+    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 
 
 # The rules. Each yields sentences that go on from the notebook's name.
@@ -143,11 +148,8 @@ def structure(chapter: Chapter) -> Iterator[str]:
     for wanted in ("objectives", "summary"):
         if not re.search(rf"^#+ .*{wanted}", chapter.prose, re.I | re.M):
             yield f"has no heading with the word {wanted}"
-    badge = BADGE.search(chapter.prose)
-    if not badge:
-        yield "has no Colab badge: [![Open in Colab](...colab-badge.svg)](...)"
-    elif badge[2] != colab_link(chapter.path.name):
-        yield f"has a Colab badge that leads to {badge[2]}, not to {colab_link(chapter.path.name)}"
+    if BADGE_LINE.findall(chapter.prose) != [badge_line(chapter.path.name)]:
+        yield "has not the one right badge line: run python -m tests.notebooks.execute --set-up"
     if not any(pictures(cell) for cell in chapter.code):
         yield "shows no picture"
 

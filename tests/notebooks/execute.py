@@ -4,7 +4,7 @@
     python -m tests.notebooks.execute 03 04         these, if they are out of date; --force: in any case
     python -m tests.notebooks.execute --check       says which are out of date, and why; executes nothing
     python -m tests.notebooks.execute --fast        all of them in fast mode; stores nothing
-    python -m tests.notebooks.execute --set-up      writes the set-up cell and the badge's address into each
+    python -m tests.notebooks.execute --set-up      writes the set-up cell and the Colab badge into each
 
 Each chapter runs in a fresh kernel, one after the other, and replaces its file only when all of it ran. A
 chapter is out of date when its code, or a module of stylelab that it had loaded, is not what it was when its
@@ -254,7 +254,7 @@ def store(path: Path, done: Run, digests: dict[str, str], before: bytes) -> None
 
 
 def set_up(path: Path) -> bool:
-    """Writes the set-up cell and the badge's address; says whether that changed anything."""
+    """Writes the set-up cell and the badge under the title; says whether that changed anything."""
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     if not code or not code[0].source.startswith(checks.SETUP_MARK):
@@ -262,10 +262,11 @@ def set_up(path: Path) -> bool:
             f'{path.name} has no set-up cell: let its first code cell begin with "{checks.SETUP_MARK}".'
         )
     code[0].source = course.setup_cell().strip()
-    link = checks.colab_link(path.name)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = checks.BADGE.sub(lambda badge: f"{badge[1]}({link})", cell.source)
+    top, badge = notebook.cells[0], checks.badge_line(path.name)
+    top.source, changed = checks.BADGE_LINE.subn(lambda _: badge, top.source)
+    if not changed:
+        title, _, rest = top.source.partition("\n")
+        top.source = f"{title}\n\n{badge}\n{rest}"
     before = path.read_text(encoding="utf-8")
     after = nbformat.writes(notebook) + "\n"
     if after != before:
@@ -315,7 +316,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fast", action="store_true", help="in fast mode; nothing is stored")
     parser.add_argument("--check", action="store_true", help="only say which are out of date")
     parser.add_argument("--force", action="store_true", help="also those that are up to date")
-    parser.add_argument("--set-up", action="store_true", help="only write the set-up cell and the badge's address")
+    parser.add_argument("--set-up", action="store_true", help="only write the set-up cell and the badge")
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="at most for each chapter")
     parser.add_argument("--folder", type=Path, default=checks.NOTEBOOKS, help="where the notebooks are")
     options = parser.parse_args(arguments)

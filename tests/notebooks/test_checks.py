@@ -11,7 +11,6 @@ from stylelab import course
 from tests.notebooks import checks
 
 v4 = nbformat.v4
-BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 PIXEL = base64.b64encode(b"a picture").decode()
 NAMES = "adam-step", "pyramid-sizes", "logo-legible"
 EXERCISE = "ex = course.exercise('{}')\n\n\ndef answer(x):\n    ...\n\n\nex.check(answer)"
@@ -34,9 +33,8 @@ class Book:
 
     def __init__(self, name="07_gan_training.ipynb"):
         self.name = name
-        link = checks.colab_link(name)
         self.cells = [
-            v4.new_markdown_cell(f"# 07 Title\n{BADGE.format(link=link)}\n\n## Objectives\n- one"),
+            v4.new_markdown_cell(f"# 07 Title\n{checks.badge_line(name)}\n\n## Objectives\n- one"),
             v4.new_code_cell(course.setup_cell().strip()),
             v4.new_markdown_cell("## A section\n![a cat](cat.png) <img src='dog.png' alt='a dog'>"),
             v4.new_code_cell("1 + 1", outputs=[showing(image_png=PIXEL, text_plain="<Figure>")]),
@@ -160,14 +158,23 @@ def no_summary(book):
     book.cells.pop()
 
 
-@fault("has no Colab badge: [![Open in Colab](...colab-badge.svg)](...)")
+BADGE_MESSAGE = "has not the one right badge line: run python -m tests.notebooks.execute --set-up"
+
+
+@fault(BADGE_MESSAGE)
 def no_badge(book):
     book.cells[0].source = "# 07 Title\n\n## Objectives"
 
 
-@fault("has a Colab badge that leads to https://elsewhere.org, not to " + checks.colab_link("07_gan_training.ipynb"))
+@fault(BADGE_MESSAGE)
 def badge_of_another(book):
-    book.cells[0].source = f"# 07\n{BADGE.format(link='https://elsewhere.org')}\n\n## Objectives"
+    link = "https://colab.research.google.com/github/elsewhere"
+    book.cells[0].source = f"# 07\n[![Open in Colab](colab-badge.svg)]({link})\n\n## Objectives"
+
+
+@fault(BADGE_MESSAGE)
+def two_badges(book):
+    book.prose(checks.badge_line(book.name))
 
 
 @fault("shows no picture")
@@ -368,10 +375,12 @@ def test_the_digest_is_of_code_and_not_of_the_address(book):
 
 def test_the_badge_leads_to_the_address(monkeypatch):
     monkeypatch.setattr(course, "repository", lambda: "")
-    assert checks.colab_link("03_x.ipynb") == "https://colab.research.google.com/"
+    assert checks.badge_line("03_x.ipynb").startswith("*Badge: none until")
+    assert checks.BADGE_LINE.fullmatch(checks.badge_line("03_x.ipynb"))
     monkeypatch.setattr(course, "repository", lambda: "an/address")
     link = "https://colab.research.google.com/github/an/address/blob/main/notebooks/03_x.ipynb"
-    assert checks.colab_link("03_x.ipynb") == link
+    assert checks.badge_line("03_x.ipynb").endswith(f"colab-badge.svg)]({link})")
+    assert checks.BADGE_LINE.fullmatch(checks.badge_line("03_x.ipynb"))
 
 
 def test_a_folder_of_chapters(tmp_path, capsys):

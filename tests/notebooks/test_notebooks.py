@@ -252,20 +252,24 @@ def test_ctrl_c_stops_in_order(folder):
     assert "Traceback" not in err
 
 
-def test_the_set_up_cell_is_written(folder, monkeypatch, capsys):
+@pytest.mark.parametrize("line", ["*Badge: none yet.*\n", "[![x](colab-badge.svg)](old)\n", ""])
+def test_the_set_up_cell_is_written(folder, monkeypatch, capsys, line):
     monkeypatch.setattr(course, "repository", lambda: "an/address")
-    badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](old)"
-    path = write(folder / "01_a.ipynb", f"# Title\n{badge} [old](old)", f"{checks.SETUP_MARK}\nold = 1", "2")
+    path = write(folder / "01_a.ipynb", f"# Title\n\n{line}\nMore [text](old).", f"{checks.SETUP_MARK}\nold = 1", "2")
     assert execute.main(["--folder", str(folder), "--set-up"]) == 0
     text, cell, other = nbformat.read(path, as_version=4).cells
     assert cell.source == course.setup_cell().strip()
     assert 'REPOSITORY = "an/address"' in cell.source
-    assert text.source.endswith("/github/an/address/blob/main/notebooks/01_a.ipynb) [old](old)")
+    title, _, badge, *_, more = text.source.split("\n")
+    assert (title, badge, more) == ("# Title", checks.badge_line("01_a.ipynb"), "More [text](old).")
     assert other.source == "2"
     assert capsys.readouterr().out == "01_a  set-up cell written\n"
     assert execute.main(["--folder", str(folder), "--set-up"]) == 0
     assert capsys.readouterr().out == ""
-    write(path, "1")
+
+
+def test_a_chapter_without_set_up_cell_is_told(folder, capsys):
+    write(folder / "01_a.ipynb", "# Title", "1")
     assert execute.main(["--folder", str(folder), "--set-up"]) == 1
     assert "01_a.ipynb has no set-up cell" in capsys.readouterr().out
 
