@@ -22,7 +22,7 @@ DEMO = (  # product, painting
     ("cactus_pot", "hokusai_great_wave"),
     ("instant_camera", "vangogh_night_cafe"),
 )
-DEMO_SIZE = 256
+DEMO_SIZE, DEMO_STEPS = 256, 150
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,11 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: arguments without the program's name; None takes the process's own.
     Returns:
-        The exit code: 0, 2 after an error that the user can mend (one sentence on stderr), 130 after Ctrl-C.
+        The exit code: 0, 2 after an error that the user can mend (one sentence on stderr), 130 after Ctrl-C, 141 when
+        nobody reads the output any more.
     """
     arguments = _parser().parse_args(argv)
     try:
         arguments.command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output, as head does, has seen enough; at its exit Python would try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except StyleLabError as error:
         print(f"stylelab: {error}", file=sys.stderr)
         return 2
@@ -214,7 +220,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     from .pages import Card, write_page
     from .training import Progress
 
-    stylizer, cards = Optimize(), []
+    stylizer, cards = Optimize(steps=DEMO_STEPS), []
     for product, painting in DEMO:
         content = images.resize(samples.load(product), DEMO_SIZE)
         style = samples.load(painting)
@@ -227,7 +233,7 @@ def _demo(arguments: argparse.Namespace) -> None:
                 title=f"{_title(product)} after {_title(painting)}",
                 pictures={"content": content, "style": style, "result": result},
                 settings={
-                    "method": "optimize (Adam, coarse to fine)",
+                    "method": "optimize (Adam)",
                     "long side": f"{DEMO_SIZE} px",
                     "steps": stylizer.steps,
                     "convolutions in": stylizer.dtype,

@@ -43,8 +43,9 @@ class FeatureExtractor:
 
     Args:
         backbone: one of :func:`backbones`.
-        layers: names of the layers to return (``keras.applications`` names; VGG's convolutions include their ReLU).
-            The network is cut behind the last of them.
+        layers: names of the layers to return (``keras.applications`` names; VGG's convolutions include their ReLU; of
+            Inception v3 only ``mixed0`` to ``mixed10`` are called the same in every process). The network is cut
+            behind the last of them.
         weights: ``"bundled"`` (VGG16 only: ImageNet, shipped, no network needed), ``"imagenet"`` (downloaded by
             Keras), ``None`` (random, for what random weights can show), or the path of a ``.weights.h5`` file.
         pooling: ``"max"`` as trained, or ``"average"``.
@@ -206,9 +207,7 @@ def _reframed(network: Any, layers: Sequence[str], pooling: str, dtype: str) -> 
     """The network up to its last wanted layer, symmetric at the border, in the wanted pooling and dtype."""
 
     def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        full_precision_input = isinstance(layer, keras.layers.InputLayer) and dtype != "float64"
-        config["dtype"] = "float32" if full_precision_input else dtype
+        config = {**layer.get_config(), "dtype": dtype}
         kind = type(layer)
         if kind is keras.layers.Conv2D and layer.padding == "same" and max(layer.kernel_size) > 1:
             if max(layer.strides) > 1:  # none of our backbones has one; its padding would depend on the size
@@ -223,7 +222,9 @@ def _reframed(network: Any, layers: Sequence[str], pooling: str, dtype: str) -> 
         return kind.from_config(config)
 
     cut = keras.Model(network.inputs, [network.get_layer(name).output for name in layers])
-    cloned = keras.models.clone_model(cut, clone_function=clone)
+    # clone_model would keep the input's float32, and so cut off float64's digits at the door.
+    inputs = [keras.Input((None, None, 3), dtype="float64" if dtype == "float64" else "float32")]
+    cloned = keras.models.clone_model(cut, inputs, clone_function=clone)
     # By layer, not by position in one list: the clone may order its layers differently.
     for layer in cut.layers:
         if layer.weights:

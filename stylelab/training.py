@@ -37,9 +37,12 @@ def memory_available() -> int:
     import psutil
 
     available = psutil.virtual_memory().available
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    limit, used, stat = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current", "stat"))
     if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        available = min(available, int(limit.read_text()) - int(used.read_text()))
+        # Files that were read count as used; their pages are given back when somebody needs them.
+        counts = dict(line.split() for line in stat.read_text().splitlines()) if stat.exists() else {}
+        cache = int(counts.get("inactive_file", 0))
+        available = min(available, int(limit.read_text()) - int(used.read_text()) + cache)
     return available
 
 
