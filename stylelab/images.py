@@ -85,7 +85,8 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
             raise ImageError(f"its suffix is none of {', '.join(SUFFIXES)}; choose one of them")
         if path.is_dir():
             raise ImageError("it is a folder; give the name of a file")
-        if any(path.exists() and Path(other).exists() and path.samefile(other) for other in inputs):
+        # os.path.exists says no where Path.exists raises: a name that is too long, a folder that is closed.
+        if any(path.exists() and os.path.exists(other) and path.samefile(other) for other in inputs):  # noqa: PTH110
             raise ImageError("it is one of the inputs, which would be lost; choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         # Tried instead of asked: permission bits say nothing of read-only disks, and nothing to root.

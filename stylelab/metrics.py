@@ -111,7 +111,11 @@ def edge_preservation(image: Any, reference: Any, mask: Any = None) -> float:
 
 
 def _features(image: Any, size: int) -> dict[str, Any]:
-    return shared_extractor()(images.resize(images.check(image), size)[None])
+    network = shared_extractor()
+    small = images.resize(images.check(image), size)
+    if min(small.shape[:2]) < network.min_size:  # a very wide or tall picture: its short side is stretched
+        small = images.resize(image, tuple(max(network.min_size, side) for side in small.shape[:2]))
+    return network(small[None])
 
 
 def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ method has them. The command line, the catalog and the workbench know nothing el
 
 import importlib
 import inspect
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def _named_picture(source: Any) -> tuple[str, np.ndarray]:
         if not str(source).strip():
             raise SettingsError("A style has an empty name; give a painting's name or a file.")
         file = Path(source)
-        if file.suffix or file.exists():
+        if file.suffix or os.path.exists(file):  # noqa: PTH110 - Path.exists raises for a name that is too long
             return file.stem, images.read(file)
         return file.name, samples.load(str(source))
     return "picture", images.check(source, "style")
@@ -127,6 +128,8 @@ class Stylizer(ABC):
             )
         if not 0 <= strength <= 1:
             raise SettingsError(f"Strength must be from 0 (the photo) to 1 (the full style), not {strength}.")
+        if not 0 <= seed < 2**32:
+            raise SettingsError(f"The seed must be from 0 to {2**32 - 1}, not {seed}.")
         style = Style.of(style)
         if regions is not None:
             regions = self._checked_regions(regions, style, content.shape[1:3])

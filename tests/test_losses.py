@@ -3,6 +3,9 @@
 All are ours. Oracles are computed here another way: position by position, with SciPy's matrix root, in float64.
 """
 
+import functools
+import itertools
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -410,3 +413,32 @@ def test_inside_a_compiled_function(name):
     )
     np.testing.assert_allclose(compiled(x), loss(name, x, target), rtol=1e-5)
     assert ops.shape(compiled(x)) == ()
+
+
+@functools.cache
+def real_features():
+    """At 64 px the last layer has 64 positions for 512 channels, and a flat picture's covariance is zero."""
+    from stylelab import images, samples
+    from stylelab.features import FeatureExtractor
+
+    extractor = FeatureExtractor("vgg16", ("block1_conv1", "block3_conv1", "block4_conv1"), pooling="average")
+    pictures = {name: samples.load(name) for name in ("sneaker_knit", "hokusai_great_wave")}
+    pictures |= {"white": np.ones((64, 64, 3), "float32"), "black": np.zeros((64, 64, 3), "float32")}
+    return {name: extractor(images.resize(picture, (64, 64))[None]) for name, picture in pictures.items()}
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("layer", ["block1_conv1", "block3_conv1", "block4_conv1"])
+def test_w2_between_real_pictures(layer):
+    """Against singular values in float64, without the ridge."""
+    every = {name: np.asarray(of[layer]) for name, of in real_features().items()}
+    for (name, x), (other, target) in itertools.product(every.items(), repeat=2):
+        value, gradient = value_and_gradient(lambda x, target=target: loss("w2", x, target), x)
+        assert np.isfinite(gradient).all(), (name, other)
+        a, b = (f.reshape(-1, f.shape[-1]).astype("float64") for f in (x, target))
+        # tr (S C S)^½ is the sum of the singular values of A Bᵀ / P, of centered features; R of QR keeps them.
+        r, t = (np.linalg.qr(f - f.mean(0), mode="r") for f in (a, b))
+        roots = np.linalg.svd(r @ t.T / len(a), compute_uv=False)
+        distance = ((a.mean(0) - b.mean(0)) ** 2).sum() + a.var(0).sum() + b.var(0).sum() - 2 * roots.sum()
+        size = (b.mean(0) ** 2).sum() + b.var(0).sum()
+        np.testing.assert_allclose(value, distance / size, rtol=0.02, atol=5e-3, err_msg=f"{name}, {other}")

@@ -31,6 +31,12 @@ def test_strength_out_of_range_is_refused(strength):
         Negative().stylize(PHOTO, PAINTING, strength=strength)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seed_out_of_range_is_refused(seed):
+    with pytest.raises(SettingsError, match="seed must be from 0"):
+        Negative().stylize(PHOTO, PAINTING, seed=seed)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

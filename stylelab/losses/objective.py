@@ -128,9 +128,11 @@ class PerceptualObjective:
 
 
 def blend(targets: Sequence[Any], weights: Sequence[float]) -> Any:
-    """The weighted mean of style targets (nested alike): every statistic of ours averages linearly.
+    """The weighted mean of style targets (nested alike).
 
     For several paintings in one style, and for strength: part of the photo's own statistics, part of the style's.
+    Gram matrices and raw moments are averages, so theirs is the mean of two halves of one canvas. Standard deviations
+    are not; blending those of ``moments`` is AdaIN's way (Huang and Belongie 2017, section 7.2).
     """
     total = float(sum(weights))
     return keras.tree.map_structure(lambda *t: sum(w * x for w, x in zip(weights, t, strict=True)) / total, *targets)
