@@ -132,7 +132,7 @@ def blend(targets: Sequence[Any], weights: Sequence[float]) -> Any:
 
     For several paintings in one style, and for strength: part of the photo's own statistics, part of the style's.
     Gram matrices and raw moments are averages, so theirs is the mean of two halves of one canvas. Standard deviations
-    are not; blending those of ``moments`` is AdaIN's way (Huang and Belongie 2017, section 7.2).
+    are not; blending those of ``moments`` is AdaIN's way (Huang and Belongie 2017).
     """
     total = float(sum(weights))
     return keras.tree.map_structure(lambda *t: sum(w * x for w, x in zip(weights, t, strict=True)) / total, *targets)
