@@ -220,30 +220,32 @@ def _demo(arguments: argparse.Namespace) -> None:
     from .pages import Card, write_page
     from .training import Progress
 
-    stylizer, cards = Optimize(steps=DEMO_STEPS), []
+    # Coarse to fine, which paints larger strokes than one scale (chapter 03 shows both).
+    stylizer, cards = Optimize(steps=DEMO_STEPS, first_size=DEMO_SIZE // 2), []
     for product, painting in DEMO:
         content = images.resize(samples.load(product), DEMO_SIZE)
-        style = samples.load(painting)
+        style, painter_and_title = samples.load(painting), samples.credit(painting).split(", ")[:2]
         begun = time.perf_counter()
         result = stylizer.stylize(content[None], painting, callback=Progress(f"{product} + {painting}"))[0]
         seconds = time.perf_counter() - begun
         file = images.write(folder / f"{product}_{painting}.png", result)
         cards.append(
             Card(
-                title=f"{_title(product)} after {_title(painting)}",
+                title=f"{product.replace('_', ' ').capitalize()} after {', '.join(painter_and_title)}",
                 pictures={"content": content, "style": style, "result": result},
                 settings={
+                    "file": file.name,
                     "method": "optimize (Adam)",
-                    "long side": f"{DEMO_SIZE} px",
+                    "long side": f"{DEMO_SIZE // 2}, then {DEMO_SIZE} px",
                     "steps": stylizer.steps,
                     "convolutions in": stylizer.dtype,
                     "seed": 0,
                 },
                 numbers={
                     "seconds": f"{seconds:.1f}",
-                    "style distance (0 = the painting's)": metrics.style_distance(result, style),
-                    "style distance of the photo": metrics.style_distance(content, style),
-                    "content distance (0 = the photo's)": metrics.content_distance(result, content),
+                    "style distance (0 = the painting's)": metrics.style_distance(result, style, DEMO_SIZE),
+                    "style distance of the photo": metrics.style_distance(content, style, DEMO_SIZE),
+                    "content distance (0 = the photo's)": metrics.content_distance(result, content, DEMO_SIZE),
                 },
                 note=f"{samples.credit(product)}. {samples.credit(painting)}.",
             )
@@ -257,10 +259,6 @@ def _demo(arguments: argparse.Namespace) -> None:
         "painting's style. Made offline from the samples that ship with StyleLab.",
     )
     _say(f"The page: {page}")
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 if __name__ == "__main__":

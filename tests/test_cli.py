@@ -50,7 +50,7 @@ class Negative(stylizers.Stylizer):
     error: BaseException | None = None
     dtype = "float32"
 
-    def __init__(self, steps: int = 7):
+    def __init__(self, steps: int = 7, first_size: int | None = None):
         self.steps = steps
 
     def _stylize(self, content, style, *, strength, seed, callback, regions):
@@ -114,8 +114,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[Negative]:
     monkeypatch.setattr(Negative, "error", None)
     methods = {"negative": (__name__, "Negative"), "settled": (__name__, "Settled")}
     monkeypatch.setattr(stylizers, "_METHODS", {**stylizers._METHODS, **methods})
-    monkeypatch.setattr(metrics, "style_distance", lambda image, style: style.shape[1] / 1000)
-    monkeypatch.setattr(metrics, "content_distance", lambda image, content: float(np.abs(image - content).mean()))
+    monkeypatch.setattr(metrics, "style_distance", lambda image, style, size=384: style.shape[1] / 1000)
+    monkeypatch.setattr(metrics, "content_distance", lambda a, b, size=384: float(np.abs(a - b).mean()))
     return Negative
 
 
@@ -870,9 +870,7 @@ def test_a_real_run_prints_one_line(tmp_path):
 
 @pytest.mark.weights
 def test_a_real_demonstration(tmp_path, monkeypatch, command):
-    """Less the distances, which are taken at 384 px and would be most of its time."""
-    real = optimize.Optimize
-    monkeypatch.setattr(optimize, "Optimize", lambda **_: real(steps=4))
+    monkeypatch.setattr(cli, "DEMO_STEPS", 4)
     monkeypatch.setattr(cli, "DEMO_SIZE", 48)
     ran = command("demo", "-o", tmp_path / "out")
     assert ran.code == 0 and ran.err == ""
