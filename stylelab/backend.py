@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 # 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR: from here on errors show, and what the user set holds.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["KERAS_BACKEND"] = "tensorflow"  # the only one that the package is written for
 
 
 @contextmanager

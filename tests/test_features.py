@@ -5,6 +5,7 @@ convolutions written here in NumPy.
 """
 
 import functools
+import logging
 import warnings
 
 import h5py
@@ -382,6 +383,11 @@ class TestSettings:
 
     def test_many_extractors_do_not_warn(self, caplog, monkeypatch):
         """TensorFlow takes the traces of one function's many instances for retracing and warns at the fifth."""
+        monkeypatch.setattr(logging.getLogger("tensorflow"), "handlers", [caplog.handler])
+        for _ in range(6):  # the control: this is what warns
+            tf.function(lambda x: x + 1)(tf.ones(1))
+        assert "retracing" in caplog.text
+        caplog.clear()
         network = keras.applications.VGG16(weights=None, include_top=False)
         monkeypatch.setitem(features._BACKBONES, "vgg16", (lambda **_: network, APPLICATIONS["vgg16"][1], 16))
         for _ in range(6):

@@ -284,6 +284,12 @@ class TestDistances:
         painting = self.painting()
         assert metrics.style_distance(images.resize(painting, 256), painting, 128) < 0.01
 
+    def test_a_strip_has_distances_too(self):
+        """At 64 px its short side would be 3 px, less than the network takes."""
+        strip = self.painting()[:30, :600]
+        assert metrics.style_distance(strip, strip, 64) == pytest.approx(0, abs=1e-6)
+        assert metrics.content_distance(strip[:, ::-1], strip, 64) > 0.1
+
     def test_size_is_that_of_the_comparison(self):
         photo, painting = self.photo(), self.painting()
         assert metrics.style_distance(photo, painting, 48) != pytest.approx(
