@@ -156,8 +156,8 @@ class Optimize(Stylizer):
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes that a run at this size takes at its peak, from the network's activations.
 
-        A step holds activations, their padded copies and gradients: 3.5 times the activations, as measured at 512 and
-        1024 px (`make bench`). L-BFGS adds its history of 10 pairs and its work space in float64.
+        A step holds activations, their padded copies and gradients: estimated as 3.5 times the activations, which
+        `make bench` prints beside the measured peak. L-BFGS adds its history of 10 pairs and its work space in float64.
         """
         bytes_each = 2 if self.dtype in ("bfloat16", "float16") else 4
         activations = self.objective.extractor.activations_per_pixel() * height * width * bytes_each
