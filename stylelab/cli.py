@@ -119,8 +119,7 @@ def _stylize(arguments: argparse.Namespace) -> None:
         raise SettingsError(f"--seed must be from 0 to {2**32 - 1}, not {arguments.seed}.")
     mask_file = arguments.mask if arguments.mask not in (None, "alpha") else None
     inputs = [arguments.photo, *map(_style_file, arguments.style)] + ([] if mask_file is None else [mask_file])
-    # Of a file that cannot even be asked for (its name is too long), reading says what is wrong.
-    output = images.check_output(arguments.output, [file for file in inputs if os.path.exists(file)])  # noqa: PTH110
+    output = images.check_output(arguments.output, inputs)
     style = stylizers.Style.of(arguments.style, arguments.weights)
     picture, mask = _photo_and_mask(arguments.photo, arguments.mask, arguments.size)
     height, width = picture.rgb.shape[:2]

@@ -1,6 +1,8 @@
 """What all tests share. With ``CI=true`` a skipped test is a failure: all it needs is installed there."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,3 +35,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
     return _no_skip((yield))  # a module that skips itself while it is imported
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that another user can enter, which pytest's ``tmp_path`` is not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -11,12 +11,10 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -364,15 +362,6 @@ for output in sys.argv[2:]:
     for line, name in zip(ran.stderr.splitlines(keepends=True), ("old.png", "new.png"), strict=True):
         assert_sentence(line, name, "larger than this system allows")
     assert contents(tmp_path) == before
-
-
-@pytest.fixture
-def public_folder() -> Iterator[Path]:
-    """A folder that another user can enter, which pytest's ``tmp_path`` is not."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_what_the_user_may_not_do(public_folder):

@@ -7,13 +7,10 @@ is made without StyleLab.
 import dataclasses
 import errno
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import types
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +34,6 @@ def is_one_sentence(text: str) -> bool:
 
 def random_image(levels: int, height: int = 13, width: int = 17, channels: int = 3) -> np.ndarray:
     return RNG.integers(0, levels + 1, (height, width, channels)).astype(np.float32) / np.float32(levels)
-
-
-@pytest.fixture
-def public_folder() -> Iterator[Path]:
-    """A folder that another user can enter, which pytest's ``tmp_path`` is not."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 # ---------------------------------------------------------------- reading
