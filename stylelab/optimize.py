@@ -86,7 +86,7 @@ class Optimize(Stylizer):
         first_size: long side of the coarsest scale; None works at the full size only. Up to 384 px one scale ends lower
             when the run starts from the photo (chapter 03 measures it); above, the network sees too little of the
             picture at once, and strokes stay small.
-        backbone, weights, pooling: of the :class:`stylelab.features.FeatureExtractor`.
+        backbone, weights, pooling, swag: of the :class:`stylelab.features.FeatureExtractor`.
         dtype: of the convolutions; None takes bfloat16 where the hardware has it, else float32 (float16 would
             overflow). L-BFGS always uses float32: its line search needs the digits.
     """
@@ -111,6 +111,7 @@ class Optimize(Stylizer):
         weights: str | Path | None = "bundled",
         pooling: str = "average",
         dtype: str | None = None,
+        swag: float = 0.0,
     ):
         if steps < 1:
             raise SettingsError(f"Optimization needs at least 1 step, not {steps}.")
@@ -138,6 +139,7 @@ class Optimize(Stylizer):
             "weights": weights,
             "pooling": pooling,
             "dtype": self.dtype,
+            "swag": swag,
         }
         self._objective_settings: dict[str, Any] = {
             "content_weight": content_weight,
