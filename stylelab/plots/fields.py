@@ -1,0 +1,135 @@
+"""Numbers over a plane: loss surfaces with the path of a descent, and matrices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from ..errors import SettingsError
+from .figure import COLORS, LETTER, WIDTH, Plot
+
+
+def surface(
+    z: Any,
+    x: Any,
+    y: Any,
+    labels: tuple[str, str] = ("x", "y"),
+    *,
+    value: str = "loss",
+    path: Any = None,
+    log: bool = False,
+    title: str = "",
+) -> Plot:
+    """A function of two numbers as filled contours, darker where it is lower, and the path that a descent took on it.
+
+    Args:
+        z: ``[len(y), len(x)]``: row i, column j is the value at ``(x[j], y[i])``, as ``np.meshgrid(x, y)`` lays it out.
+        x, y: the two coordinates, rising.
+        labels: of the two axes.
+        value: what z is, beside the color scale.
+        path: ``[N, 2]`` points ``(x, y)`` in order; what lies outside the axes is not shown.
+        log: logarithmic color scale; z must then be positive.
+        title: above the axes.
+    Raises:
+        SettingsError: shapes that do not fit, values that are not finite, or not positive under ``log``.
+    """
+    z, x, y = _numbers(z, "surface", 2), _numbers(x, "x axis", 1), _numbers(y, "y axis", 1)
+    if z.shape != (len(y), len(x)) or min(z.shape) < 2:
+        raise SettingsError(
+            f"A surface over {len(x)} values of x and {len(y)} of y needs the shape ({len(y)}, {len(x)}), at least "
+            f"(2, 2), not {z.shape}."
+        )
+    if log and z.min() <= 0:
+        raise SettingsError(f"A logarithmic surface needs positive values, not {z.min():.3g}; leave log out.")
+    figure = Figure(figsize=(0.7 * WIDTH, 0.5 * WIDTH))
+    axes = figure.add_subplot()
+    low, high = z.min(), max(z.max(), z.min() + 1e-12 * max(1.0, abs(z.min())))  # flat: one color, not an error
+    levels = np.geomspace(low, high, 25) if log else np.linspace(low, high, 25)
+    drawn = axes.contourf(x, y, z, levels, cmap="viridis", norm=LogNorm(low, high) if log else None)
+    axes.contour(x, y, z, levels[::2], colors="white", linewidths=0.4, alpha=0.5)
+    bar = figure.colorbar(drawn, ax=axes, label=value, format=None if log else "%.3g")
+    bar.ax.minorticks_off()
+    bar.set_ticks(list(levels[::4]), labels=[f"{level:.3g}" for level in levels[::4]])
+    axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    alt = f"{value} over {labels[0]} and {labels[1]}, from {low:.3g} to {z.max():.3g}"
+    if path is not None:
+        path = _numbers(path, "path", 2)
+        if path.shape[1] != 2 or not len(path):
+            raise SettingsError(f"A path needs points (x, y) in the shape [N, 2], not {path.shape}.")
+        halo: dict[str, Any] = {"path_effects": [withStroke(linewidth=3.5, foreground="black")]}
+        axes.plot(*path.T, "-", color="white", linewidth=1.6, **halo)
+        ends: dict[str, Any] = {"linestyle": "", "markeredgecolor": "black"}
+        axes.plot(*path[0], marker="o", markersize=9, color=COLORS[5], label="start", **ends)
+        axes.plot(*path[-1], marker="*", markersize=15, color=COLORS[1], label="end", **ends)
+        axes.legend(framealpha=0.9)
+        axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
+        alt += f"; a path of {len(path)} points from ({path[0, 0]:.3g}, {path[0, 1]:.3g})"
+        alt += f" to ({path[-1, 0]:.3g}, {path[-1, 1]:.3g})"
+    return Plot(figure, alt)
+
+
+def matrix(
+    m: Any,
+    title: str = "",
+    *,
+    value: str = "",
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> Plot:
+    """A matrix as a heat map: Gram matrices, or a small table, whose cells then hold their numbers.
+
+    Not negative values go from dark to light; with both signs white is 0, blue below, red above. The scale leaves out
+    the outermost half percent at each end, since a Gram matrix's few largest entries would leave the rest black.
+
+    Args:
+        m: ``[R, C]``.
+        title: above it.
+        value: what the numbers are, beside the color scale.
+        rows, columns: labels; without them, indices.
+    Raises:
+        SettingsError: no matrix, values that are not finite, or not one label for each row and column.
+    """
+    m = _numbers(m, "matrix", 2)
+    for size, names, kind in ((m.shape[0], rows, "row"), (m.shape[1], columns, "column")):
+        if names is not None and len(names) != size:
+            raise SettingsError(f"A matrix with {size} {kind}s cannot have {len(names)} {kind} labels; give one each.")
+    low = np.percentile(m, 0.5, method="lower")  # of few numbers, the outermost themselves
+    high = np.percentile(m, 99.5, method="higher")
+    signed = low < 0 < high
+    if signed:
+        low, high = -max(-low, high), max(-low, high)
+    cell = min(0.6, 0.42 * WIDTH / m.shape[0], 0.5 * WIDTH / m.shape[1]) if m.size > 64 else 0.62
+    figure = Figure(figsize=(max(2.0, m.shape[1] * cell) + 1.6, max(0.6, m.shape[0] * cell) + 0.8))
+    axes = figure.add_subplot()
+    drawn = axes.imshow(m, cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high, interpolation="nearest")
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    extend = beyond[bool(m.min() < low), bool(m.max() > high)]
+    figure.colorbar(drawn, ax=axes, label=value, extend=extend)
+    axes.set_title(title)
+    if rows is not None:
+        axes.set_yticks(range(len(rows)), rows)
+    if columns is not None:
+        slanted = max(map(len, columns)) * LETTER > cell
+        axes.set_xticks(
+            range(len(columns)), columns, rotation=30 if slanted else 0, ha="right" if slanted else "center"
+        )
+    if m.size <= 64:
+        for (i, j), number in np.ndenumerate(m):
+            red, green, blue, _ = drawn.to_rgba(number)
+            ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
+            axes.text(j, i, f"{number:.2g}", ha="center", va="center", color=ink, fontsize=9)
+    alt = f"{title or 'a matrix'}, {m.shape[0]} rows and {m.shape[1]} columns, {m.min():.3g} to {m.max():.3g}"
+    return Plot(figure, alt)
+
+
+def _numbers(values: Any, name: str, rank: int) -> np.ndarray:
+    """The values in float64, or the reason why they cannot be drawn."""
+    values = np.asarray(values, "float64")
+    if values.ndim != rank or 0 in values.shape:
+        raise SettingsError(f"A {name} needs {rank} axes of at least one number each, not the shape {values.shape}.")
+    if not np.isfinite(values).all():
+        raise SettingsError(f"The {name} has values that are not finite; leave them out.")
+    return values
