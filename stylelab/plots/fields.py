@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from ..errors import SettingsError
-from .figure import COLORS, LETTER, WIDTH, Plot
+from .figure import COLORS, LETTER, LINE, WIDTH, Plot, short, wrapped
 
 
 def surface(
@@ -46,15 +47,18 @@ def surface(
         raise SettingsError(f"A logarithmic surface needs positive values, not {z.min():.3g}; leave log out.")
     figure = Figure(figsize=(0.7 * WIDTH, 0.5 * WIDTH))
     axes = figure.add_subplot()
-    low, high = z.min(), max(z.max(), z.min() + 1e-12 * max(1.0, abs(z.min())))  # flat: one color, not an error
-    levels = np.geomspace(low, high, 25) if log else np.linspace(low, high, 25)
+    low, high = z.min(), z.max()
+    if high - low <= 1e-12 * abs(high):  # flat: a scale around the one value
+        low, high = (low / 10, high * 10) if log else (low - 1, high + 1)
+    levels = np.geomspace(low, high, 25) if log else MaxNLocator(20).tick_values(low, high)
     drawn = axes.contourf(x, y, z, levels, cmap="viridis", norm=LogNorm(low, high) if log else None)
     axes.contour(x, y, z, levels[::2], colors="white", linewidths=0.4, alpha=0.5)
-    bar = figure.colorbar(drawn, ax=axes, label=value, format=None if log else "%.3g")
-    bar.ax.minorticks_off()
-    bar.set_ticks(list(levels[::4]), labels=[f"{level:.3g}" for level in levels[::4]])
+    bar = figure.colorbar(drawn, ax=axes, label=value)
+    if log:
+        bar.ax.minorticks_off()
+        bar.set_ticks(list(levels[::4]), labels=[short(level) for level in levels[::4]])
     axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
-    alt = f"{value} over {labels[0]} and {labels[1]}, from {low:.3g} to {z.max():.3g}"
+    alt = f"{value} over {labels[0]} and {labels[1]}, from {short(z.min())} to {short(z.max())}"
     if path is not None:
         path = _numbers(path, "path", 2)
         if path.shape[1] != 2 or not len(path):
@@ -101,27 +105,31 @@ def matrix(
     signed = low < 0 < high
     if signed:
         low, high = -max(-low, high), max(-low, high)
-    cell = min(0.6, 0.42 * WIDTH / m.shape[0], 0.5 * WIDTH / m.shape[1]) if m.size > 64 else 0.62
-    figure = Figure(figsize=(max(2.0, m.shape[1] * cell) + 1.6, max(0.6, m.shape[0] * cell) + 0.8))
-    axes = figure.add_subplot()
-    drawn = axes.imshow(m, cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high, interpolation="nearest")
-    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    extend = beyond[bool(m.min() < low), bool(m.max() > high)]
-    figure.colorbar(drawn, ax=axes, label=value, extend=extend)
-    axes.set_title(title)
+    across, down = min(0.62, 6.3 / m.shape[1]), min(0.62, 4.2 / m.shape[0])  # of a cell, in inches
+    if m.shape[0] == m.shape[1]:
+        across = down = min(across, down)
     if rows is not None:
-        axes.set_yticks(range(len(rows)), rows)
-    if columns is not None:
-        slanted = max(map(len, columns)) * LETTER > cell
-        axes.set_xticks(
-            range(len(columns)), columns, rotation=30 if slanted else 0, ha="right" if slanted else "center"
-        )
-    if m.size <= 64:
+        down = max(down, LINE)
+    figure = Figure(figsize=(m.shape[1] * across + 1.6, m.shape[0] * down + 0.8))
+    axes = figure.add_subplot()
+    colors: dict[str, Any] = {"cmap": "RdBu_r" if signed else "viridis", "vmin": low, "vmax": high}
+    drawn = axes.imshow(m, aspect="auto", interpolation="nearest", **colors)
+    below, above = m.min() < low, m.max() > high
+    extend = "both" if below and above else "min" if below else "max" if above else "neither"
+    figure.colorbar(drawn, ax=axes, label=value, extend=extend)
+    axes.set_title(wrapped(title, figure.get_figwidth()))
+    axes.set_yticks(range(0, len(m), -(-len(m) // 8)) if rows is None else range(len(m)), rows)
+    turned: dict[str, Any] = {}
+    if columns is not None and max(map(len, columns)) * LETTER > across:
+        turned = {"rotation": 30, "ha": "right"} if across > 2 * LINE else {"rotation": 90}
+    across_ticks = range(0, m.shape[1], -(-m.shape[1] // 8)) if columns is None else range(m.shape[1])
+    axes.set_xticks(across_ticks, columns, **turned)
+    if m.size <= 64 and across > 0.5:
         for (i, j), number in np.ndenumerate(m):
             red, green, blue, _ = drawn.to_rgba(number)
             ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
             axes.text(j, i, f"{number:.2g}", ha="center", va="center", color=ink, fontsize=9)
-    alt = f"{title or 'a matrix'}, {m.shape[0]} rows and {m.shape[1]} columns, {m.min():.3g} to {m.max():.3g}"
+    alt = f"{title or 'a matrix'}, {m.shape[0]} rows and {m.shape[1]} columns, {short(m.min())} to {short(m.max())}"
     return Plot(figure, alt)
 
 

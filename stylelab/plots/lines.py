@@ -110,11 +110,11 @@ def gradient_check(steps: Sequence[float], errors: Any, title: str = "") -> Plot
     for k, (name, values) in enumerate(lines.items()):
         color, dash = COLORS[k % len(COLORS)], DASHES[(k + k // len(COLORS)) % len(DASHES)]
         at = int(values.argmin())
-        best.append(f"{name}: {values[at]:.1e} at h = {h[at]:.1e}")
+        best.append(f"{name}: best {values[at]:.1e} at h = {h[at]:.1e}")
         axes.plot(h, values, color=color, linestyle=dash, linewidth=1.8, label=best[-1])
         axes.plot(h[at], values[at], "o", markersize=9, markerfacecolor="white", markeredgecolor=color)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.2), title="best")
-    return Plot(figure, f"relative error of finite differences against the step; best {'; '.join(best)}")
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15))
+    return Plot(figure, f"relative error of finite differences against the step; {'; '.join(best)}")
 
 
 def _label(figure: Figure, axes: Any, points: Mapping[str, tuple[float, float]]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ImageError, SettingsError
-from .figure import GAP, LINE, WIDTH, Plot, wrapped
+from .figure import GAP, LINE, WIDTH, Plot, short, wrapped
 
 
 def compare(pictures: Mapping[str, Any], columns: int | None = None, height: float = 2.6) -> Plot:
@@ -92,7 +92,7 @@ def feature_maps(
         if low == high:  # at most a few positions differ
             low, high = features[..., channel].min(), features[..., channel].max()
         tiles.append(_picture((features[..., channel : channel + 1] - low) / max(high - low, 1e-30), str(channel)))
-        titles.append(f"#{channel}: {low:.3g} to {high:.3g}")
+        titles.append(f"#{channel}: {short(low)} to {short(high)}")
     cut = range(0, len(tiles), columns)
     table, names = [tiles[k : k + columns] for k in cut], [titles[k : k + columns] for k in cut]
     listed = ", ".join(map(str, chosen))
