@@ -11,11 +11,18 @@ import warnings
 import h5py
 import numpy as np
 import pytest
+import scipy.special
 
 from stylelab import features, samples
 from stylelab.backend import keras, tf
 from stylelab.errors import ImageError, SettingsError, WeightsError
-from stylelab.features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor
+from stylelab.features import (
+    CONTENT_LAYERS,
+    STYLE_LAYERS,
+    FeatureExtractor,
+    shared_extractor,
+    smooth_activations,
+)
 
 APPLICATIONS = {
     "vgg16": (keras.applications.VGG16, keras.applications.vgg16.preprocess_input),
@@ -342,6 +349,130 @@ class TestPrecision:
         assert f["block1_conv1"].dtype == "float32"
 
 
+def entropy(x):
+    """Of the activations as a distribution, relative to the even one."""
+    shares = np.asarray(x, "float64").ravel() / np.sum(x, dtype="float64")
+    return -scipy.special.xlogy(shares, shares).sum() / np.log(shares.size)
+
+
+class TestSmoothActivations:
+    """SWAG. The softmax itself wraps Keras's; SciPy's is the oracle."""
+
+    peaky = np.random.default_rng(3).gamma(0.2, 2.0, (2, 5, 4, 6))  # most of it in few activations, like a ResNet's
+
+    @pytest.mark.parametrize("temperature", [0.5, 1.0, 30.0])
+    def test_is_scipy_s_softmax_over_the_whole_layer(self, temperature):
+        expected = 120 * scipy.special.softmax(self.peaky / temperature, axis=(1, 2, 3))
+        np.testing.assert_allclose(smooth_activations(self.peaky, temperature), expected, rtol=1e-9)
+
+    def test_the_paper_s_temperature_is_1(self):
+        np.testing.assert_array_equal(smooth_activations(self.peaky), smooth_activations(self.peaky, 1.0))
+
+    def test_mean_one_for_each_picture_at_every_size(self):
+        tiled = np.tile(self.peaky, (1, 3, 2, 1))
+        smooth = np.asarray(smooth_activations(tiled, 3.0))
+        np.testing.assert_allclose(smooth.mean((1, 2, 3)), 1, rtol=1e-12)
+        np.testing.assert_allclose(smooth[:, :5, :4], smooth_activations(self.peaky, 3.0), rtol=1e-12)
+
+    def test_keeps_the_order(self):
+        smooth = np.asarray(smooth_activations(self.peaky, 0.7))
+        for before, after in zip(self.peaky.reshape(2, -1), smooth.reshape(2, -1), strict=True):
+            np.testing.assert_array_equal(np.argsort(before), np.argsort(after))
+
+    def test_batch_mates_do_not_matter(self):
+        np.testing.assert_allclose(
+            smooth_activations(self.peaky * [[[[1]]], [[[9]]]])[:1], smooth_activations(self.peaky[:1]), rtol=1e-12
+        )
+
+    @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+    def test_entropy_rises_from_the_largest_activation_on(self, scale):
+        """As documented; of even activations too, and higher temperatures smooth more. Far below, one peak is left."""
+        for seed in range(5):
+            x = scale * np.random.default_rng(seed).gamma(10.0 ** (seed - 2), 1.0, (1, 6, 5, 8))
+            raised = [entropy(smooth_activations(x, x.max() * t)) for t in (1, 3)]
+            assert entropy(x) < raised[0] < raised[1]
+            assert entropy(smooth_activations(x, x.max() * 1e-3)) < entropy(x)
+
+    @pytest.mark.parametrize("value", [0.0, -3.0, 1e4])
+    def test_constant_features_become_ones(self, value):
+        np.testing.assert_allclose(smooth_activations(np.full((1, 3, 3, 2), value, "float32")), 1, rtol=1e-6)
+
+    @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+    def test_half_precision_is_computed_in_float32(self, dtype):
+        x = tf.cast(3e4 * self.peaky / self.peaky.max(), dtype)
+        smooth = smooth_activations(x, 1e4)
+        assert smooth.dtype == "float32"
+        np.testing.assert_allclose(smooth, smooth_activations(tf.cast(x, "float64"), 1e4), rtol=1e-5)
+
+    @pytest.mark.parametrize("scale", [1e4, 1e30])
+    def test_huge_activations_leave_one_peak_and_are_finite(self, scale):
+        x = tf.constant(scale * self.peaky[:1], "float32")
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            smooth = smooth_activations(x)
+        assert np.isfinite(tape.gradient(smooth, x, smooth)).all()
+        assert float(tf.reduce_max(smooth)) == pytest.approx(120, rel=1e-5)
+
+    def test_the_gradient_by_finite_differences(self):
+        x, probe = tf.constant(self.peaky), np.random.default_rng(4).normal(0, 1, self.peaky.shape)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(probe * smooth_activations(x, 2.0))
+        way = np.random.default_rng(5).normal(0, 1, x.shape)
+        ahead, behind = (tf.reduce_sum(probe * smooth_activations(x + h * way, 2.0)) for h in (1e-5, -1e-5))
+        np.testing.assert_allclose(np.sum(tape.gradient(value, x) * way), float(ahead - behind) / 2e-5, rtol=1e-8)
+
+
+class TestSwag:
+    """As the extractor's option."""
+
+    layers = ("block1_conv1", "block2_conv1")
+
+    @pytest.mark.parametrize(("swag", "temperature"), [(25.0, 25.0), (True, 1.0)])
+    def test_each_layer_is_smoothed_at_its_temperature(self, swag, temperature):
+        x = image(20, 18, batch=2)
+        plain, smooth = extractor(layers=self.layers)(x), extractor(layers=self.layers, swag=swag)(x)
+        assert tuple(smooth) == self.layers
+        for name in self.layers:
+            np.testing.assert_allclose(smooth[name], smooth_activations(plain[name], temperature), rtol=1e-4)
+
+    def test_it_is_off_unless_asked_for(self):
+        x = image(20, 18)
+        for swag in (0.0, False):
+            f = extractor(layers=self.layers, swag=swag)(x)
+            for name in self.layers:
+                np.testing.assert_array_equal(f[name], extractor(layers=self.layers)(x)[name])
+
+    def test_the_gradient_reaches_the_picture(self):
+        """In float64, by finite differences through the network."""
+        of = extractor(layers=self.layers, dtype="float64", pooling="average", swag=40.0)
+        x = tf.constant(image(16, 18, dtype="float64"))
+        probe = [np.random.default_rng(6).normal(0, 1, f.shape) for f in of(x).values()]
+
+        def project(x):
+            return sum(tf.reduce_sum(p * f) for p, f in zip(probe, of(x).values(), strict=True))
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = project(x)
+        assert value.dtype == "float64"
+        way, h = np.random.default_rng(7).normal(0, 1, x.shape), 1e-8
+        slope = float(project(x + h * way) - project(x - h * way)) / (2 * h)
+        np.testing.assert_allclose(np.sum(tape.gradient(value, x) * way), slope, rtol=1e-5)
+
+    def test_half_precision_networks_too(self):
+        f = extractor(layers=self.layers, dtype="bfloat16", swag=25.0)(image(20, 18))
+        for name in self.layers:
+            assert f[name].dtype == "float32"
+            np.testing.assert_allclose(np.mean(f[name]), 1, rtol=1e-4)
+
+    def test_shared_extractors_differ_by_it(self):
+        plain = shared_extractor("vgg16", ("block1_conv1",), None)
+        smooth = shared_extractor("vgg16", ("block1_conv1",), None, swag=9.0)
+        assert (plain.swag, smooth.swag) == (0.0, 9.0)
+        assert smooth is shared_extractor("vgg16", ("block1_conv1",), None, swag=9.0)
+
+
 def sentence(error):
     """What a user reads: one line, one full stop, at its end."""
     text = str(error.value)
@@ -371,6 +502,9 @@ class TestSettings:
             ({"layers": ()}, "at least one layer"),
             ({"pooling": "mean"}, "'mean' is not known; choose 'max' or 'average'"),
             ({"dtype": "int8"}, "'int8' is not known; choose float16"),
+            ({"swag": -1.0}, "SWAG must be positive, or 0 for none, not -1.0"),
+            ({"swag": float("nan")}, "SWAG must be positive"),
+            ({"swag": float("inf")}, "SWAG must be positive"),
         ],
     )
     def test_other_settings(self, settings, words):

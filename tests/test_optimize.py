@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import types
 
 import numpy as np
 import pytest
@@ -108,6 +109,29 @@ class TestContract:
         final = float(stylizer.objective(result, content, style).total)
         assert final < 0.7 * seen[0].loss
         assert result.min() >= 0 and result.max() <= 1
+
+
+class TestSwag:
+    """Smoothed features (SWAG): the same method on another extractor."""
+
+    settings = types.MappingProxyType(
+        {"steps": 25, "first_size": None, "style_weight": 1000.0, "smoothness_weight": 0.0}
+    )
+
+    def test_the_temperature_reaches_the_extractor_and_the_objective_falls(self):
+        stylizer, seen = tiny(swag=30.0, **self.settings), []
+        assert stylizer.objective.extractor.swag == 30.0
+        result = stylizer.stylize(PHOTOS[:1], PAINTING, callback=seen.append)
+        content, style = stylizer.objective.content_target(PHOTOS[:1]), stylizer.objective.style_target(PAINTING[None])
+        assert float(stylizer.objective(result, content, style).total) < 0.7 * seen[0].loss
+        assert np.abs(result - tiny(**self.settings).stylize(PHOTOS[:1], PAINTING)).mean() > 0.01
+
+    def test_without_it_nothing_is_smoothed(self):
+        assert tiny().objective.extractor.swag == 0
+
+    def test_a_bad_temperature_is_refused_before_the_first_step(self):
+        with pytest.raises(SettingsError, match="SWAG must be positive"):
+            tiny(swag=-1.0).stylize(PHOTOS[:1], PAINTING, callback=pytest.fail)
 
 
 class TestAdam:
