@@ -17,6 +17,7 @@ from PIL import Image
 
 from stylelab import plots
 from stylelab.errors import ImageError, SettingsError
+from stylelab.plots.figure import short
 
 DOTS = 110  # per inch
 RED, GREEN, BLUE = ([0.9, 0.1, 0.1], [0.1, 0.7, 0.1], [0.1, 0.1, 0.9])
@@ -31,6 +32,21 @@ def photo(seed, height=200, width=300):
     return np.random.default_rng(seed).random((height // 4, width // 4, 3)).repeat(4, 0).repeat(4, 1).astype("float32")
 
 
+def maps(strengths, height=24, width=36):
+    """Channels with one bright quarter each, at top left, top right, bottom left, bottom right in turn."""
+    features = np.zeros((height, width, len(strengths)), "float32")
+    for k, strength in enumerate(strengths):
+        top, left = height // 2 * (k % 4 // 2), width // 2 * (k % 2)
+        features[top : top + height // 2, left : left + width // 2, k] = strength
+    return features
+
+
+def bowl():
+    """``z, x, y`` of ``x² + 10 y²``."""
+    xs, ys = np.linspace(-2, 2, 30), np.linspace(-1, 3, 40)
+    return xs**2 + 10 * ys[:, None] ** 2, xs, ys
+
+
 x = np.arange(1, 50)
 EVERY = {
     "compare": lambda: plots.compare({"photo": flat(RED), "painting": flat(BLUE, 60, 40)}),
@@ -42,8 +58,18 @@ EVERY = {
     "spread": lambda: plots.spread(
         {"content": [0.1, 0.12], "noise": [0.3, 0.2, 0.25]}, "style distance", title="Seeds"
     ),
+    "feature_maps": lambda: plots.feature_maps(maps([0.1, 40.0, 3.0, 0.0, 2e3]), 4),
+    "filters": lambda: plots.filters(np.random.default_rng(0).normal(0, 1, (3, 3, 3, 40))),
+    "gradient_check": lambda: plots.gradient_check(
+        10.0 ** -x[:12], {"content": 10.0 ** -x[:12], "Gram, eq. 4": 2.0 ** np.abs(x[:12] - 6)}, title="Differences"
+    ),
+    "surface": lambda: plots.surface(*bowl(), ("left", "right"), path=[(1, 2), (0.5, 1), (0, 0)], title="A bowl"),
+    "matrix": lambda: plots.matrix(
+        [[0.5, 0.9, 1.0], [0.1, 0.2, 0.3]], "Entropy", value="share", rows=["plain", "SWAG"], columns=["a", "b", "c"]
+    ),
+    "large matrix": lambda: plots.matrix(np.random.default_rng(0).gamma(0.3, 1, (256, 256)), "Gram matrix", value="G"),
 }
-KINDS = {"compare": "jpeg", "grid": "jpeg", "curves": "png", "trade_off": "png", "spread": "png"}
+JPEG = ("compare", "grid", "feature_maps")
 
 
 def pixels(plot):
@@ -78,40 +104,30 @@ def overlapping(figure):
 
 @pytest.mark.parametrize("name", EVERY)
 class TestEvery:
-    def test_bytes_are_a_picture_of_the_announced_kind(self, name):
+    def test_bytes_are_a_small_picture_of_the_announced_kind_with_nothing_cut_off(self, name):
         plot = EVERY[name]()
-        picture = Image.open(io.BytesIO(plot.bytes()))
-        assert picture.format.lower() == plot.kind == KINDS[name]
-        picture.load()
+        data = plot.bytes()
+        assert len(data) < (100_000 if name == "large matrix" else 40_000)
+        picture = Image.open(io.BytesIO(data))
+        assert picture.format.lower() == plot.kind == ("jpeg" if name in JPEG else "png")
         assert picture.width <= 1.06 * plots.WIDTH * DOTS
-        assert np.ptp(pixels(plot)) > 0.5
+        drawn = np.asarray(picture.convert("RGB"), "float32") / 255
+        assert np.ptp(drawn) > 0.5
+        for edge in (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1]):  # a white margin all around
+            assert edge.min() > 0.95
 
-    def test_shows_itself_in_a_notebook(self, name):
+    def test_shows_itself_in_a_notebook_and_saves_the_same_each_time(self, name, tmp_path):
         plot = EVERY[name]()
         data, metadata = plot._repr_mimebundle_()
         kind = f"image/{plot.kind}"
         assert set(data) == {kind, "text/plain"}
-        assert base64.b64decode(data[kind], validate=True) == plot.bytes()
         assert data["text/plain"] == repr(plot) == f"Figure: {plot.alt}"
         assert metadata == {kind: {"alt": plot.alt}}
-
-    def test_is_the_same_each_time_it_is_shown(self, name):
-        plot = EVERY[name]()
-        assert plot.bytes() == plot.bytes()
-
-    def test_saves_what_it_shows(self, name, tmp_path):
-        plot = EVERY[name]()
         plot.save(tmp_path / "figure")
-        assert (tmp_path / "figure").read_bytes() == plot.bytes()
+        assert (tmp_path / "figure").read_bytes() == base64.b64decode(data[kind], validate=True)
 
     def test_texts_do_not_overlap(self, name):
         assert overlapping(EVERY[name]().figure) == []
-
-    def test_nothing_is_cut_off(self, name):
-        """A white margin all around."""
-        drawn = pixels(EVERY[name]())
-        for edge in (drawn[0], drawn[-1], drawn[:, 0], drawn[:, -1]):
-            assert edge.min() > 0.95
 
 
 @pytest.mark.parametrize(
@@ -122,12 +138,27 @@ class TestEvery:
         ("curves", ["loss against step", "Adam ends at 0.0204", "L-BFGS ends at 0.000416"]),
         ("trade_off", ["style distance against content distance", "w = 1: 0.1, 0.5", "w = 10: 0.8, 0.1"]),
         ("spread", ["style distance", "content: 0.11 ± 0.01", "noise: 0.25 ± 0.041"]),
+        ("feature_maps", ["channels 4, 1, 2, 0 of 5", "strongest first"]),
+        ("filters", ["40 filters of 3x3 pixels", "16 in a row"]),
+        ("gradient_check", ["content: best 1.0e-12 at h = 1.0e-12", "Gram, eq. 4: best 1.0e+00 at h = 1.0e-06"]),
+        ("surface", ["loss over left and right, from 0.0", "to 94", "3 points from (1, 2) to (0, 0)"]),
+        ("matrix", ["Entropy, 2 rows and 3 columns, 0.1 to 1"]),
     ],
 )
 def test_alt_text_says_what_it_shows(name, words):
     alt = EVERY[name]().alt
     for word in words:
         assert word in alt
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in JPEG])
+def test_saving_bytes_changes_no_color_visibly(name):
+    """PNGs get a palette of 256 colors, unless somebody could see it."""
+    plot = EVERY[name]()
+    every = io.BytesIO()
+    FigureCanvasAgg(plot.figure).print_figure(every, dpi=DOTS, format="png", bbox_inches="tight", facecolor="white")
+    exact = np.asarray(Image.open(every).convert("RGB"), "float32") / 255
+    assert np.abs(pixels(plot) - exact).max() < 0.07
 
 
 def test_needs_no_display_and_leaves_pyplot_alone():
@@ -344,3 +375,295 @@ class TestLines:
     def test_nothing_to_draw(self, draw):
         with pytest.raises(SettingsError, match="nothing to draw"):
             draw()
+
+
+class TestFeatureMaps:
+    def tiles(self, plot):
+        """The pictures as drawn, by title."""
+        return {axes.get_title(): np.asarray(axes.get_images()[0].get_array()) for axes in plot.figure.axes}
+
+    def test_strongest_first_with_number_and_scale(self):
+        tiles = self.tiles(plots.feature_maps(maps([0.1, 40.0, 3.0, 0.0, 2000.0]), 3))
+        assert list(tiles) == ["#4: 0 to 2000", "#1: 0 to 40", "#2: 0 to 3"]
+
+    def test_strength_is_the_mean_square_so_negative_counts_too(self):
+        features = maps([1.0, -5.0, 3.0])
+        assert list(self.tiles(plots.feature_maps(features))) == ["#1: -5 to 0", "#2: 0 to 3", "#0: 0 to 1"]
+
+    def test_each_channel_is_black_to_white(self):
+        for features in (maps([0.01, 300.0]), -maps([0.01, 300.0]), maps([0.01, 300.0]) - 7):
+            for tile in self.tiles(plots.feature_maps(features)).values():
+                assert (tile.min(), tile.max()) == (0, 1)
+
+    def test_the_picture_s_orientation_is_kept(self):
+        (tile,) = self.tiles(plots.feature_maps(maps([1, 1, 1]), channels=[1])).values()
+        assert tile[:12, 18:].min() == 1
+        assert tile[12:].max() == tile[:, :18].max() == 0
+
+    def test_one_peak_does_not_leave_the_rest_black(self):
+        features = np.random.default_rng(0).random((40, 40, 1)).astype("float32")
+        features[3, 4] = 1e5
+        (tile,) = self.tiles(plots.feature_maps(features)).values()
+        assert 0.3 < np.median(tile) < 0.7
+
+    def test_a_channel_alive_at_a_few_positions_shows_them(self):
+        features = np.zeros((40, 40, 1), "float32")
+        features[3, 4] = 2
+        (tile,) = self.tiles(plots.feature_maps(features)).values()
+        assert tile[3, 4] == 1
+        assert tile.sum() == 1
+
+    def test_a_dead_channel_is_black(self):
+        (tile,) = self.tiles(plots.feature_maps(np.zeros((9, 9, 1)))).values()
+        assert tile.max() == 0
+
+    def test_channels_as_asked_for(self):
+        plot = plots.feature_maps(maps([1, 2, 3, 4]), channels=[2, 0])
+        assert [title.split(":")[0] for title in self.tiles(plot)] == ["#2", "#0"]
+        assert "channels 2, 0 of 4, as asked for" in plot.alt
+
+    def test_no_more_than_there_are_in_rows(self):
+        tiles = plots.feature_maps(maps([1, 2, 3, 4, 5]), 99, columns=2).figure.axes
+        assert len(tiles) == 5
+        assert len({round(axes.get_position().y0, 3) for axes in tiles}) == 3
+
+    @pytest.mark.parametrize("shape", [(1, 9, 9, 3), (9, 9), (0, 9, 3), (9, 9, 0)])
+    def test_what_is_no_feature_map(self, shape):
+        with pytest.raises(ImageError, match=r"need the shape \[H, W, C\], not .*f\[0\]"):
+            plots.feature_maps(np.zeros(shape))
+
+    def test_not_a_number(self):
+        with pytest.raises(ImageError, match="not finite"):
+            plots.feature_maps(np.full((9, 9, 2), np.nan))
+
+    @pytest.mark.parametrize(
+        "settings", [{"channels": [4]}, {"channels": [-1]}, {"channels": []}, {"count": 0}, {"columns": 0}]
+    )
+    def test_channels_that_are_not_there(self, settings):
+        with pytest.raises(SettingsError, match="at least one channel between 0 and 3"):
+            plots.feature_maps(maps([1, 2, 3, 4]), **settings)
+
+
+class TestFilters:
+    def canvas(self, kernel, **settings):
+        return np.asarray(plots.filters(kernel, **settings).figure.axes[0].get_images()[0].get_array())
+
+    def test_a_weight_is_a_square_of_its_color(self):
+        """Red at top left, against it blue at bottom right; the rest is gray."""
+        kernel = np.zeros((2, 2, 3, 1))
+        kernel[0, 0, 0, 0], kernel[1, 1, 2, 0] = 5.0, -5.0
+        canvas = self.canvas(kernel)
+        side = len(canvas) // 2
+        np.testing.assert_array_equal(canvas[:side, :side], np.broadcast_to([1, 0.5, 0.5], (side, side, 3)))
+        np.testing.assert_array_equal(canvas[side:, side:], np.broadcast_to([0.5, 0.5, 0], (side, side, 3)))
+        np.testing.assert_array_equal(canvas[:side, side:], 0.5)
+
+    def test_each_in_its_own_scale_in_rows(self):
+        kernel = np.ones((1, 1, 3, 5)) * [1e-4, -20.0, 3.0, 0.0, -1.0]
+        canvas = self.canvas(kernel, columns=3)
+        assert canvas.shape[:2] == (2 * 48 + 4, 3 * 48 + 2 * 4)
+        centers = canvas[24::52, 24::52, 0]
+        np.testing.assert_array_equal(centers, [[1, 0, 1], [0.5, 0, 1]])  # the last place is white paper
+
+    def test_bars_between_them_are_white(self):
+        canvas = self.canvas(-np.ones((3, 3, 3, 2)))
+        assert canvas[:, 48:52].min() == 1
+        assert canvas[:, :48].max() == canvas[:, 52:].max() == 0
+
+    @pytest.mark.parametrize("shape", [(3, 3, 64, 9), (3, 3, 3), (3, 3, 3, 0)])
+    def test_what_is_no_color_kernel(self, shape):
+        with pytest.raises(ImageError, match=r"shape \[h, w, 3, N\], not"):
+            plots.filters(np.zeros(shape))
+
+    def test_not_a_number(self):
+        with pytest.raises(ImageError, match="not finite"):
+            plots.filters(np.full((3, 3, 3, 2), np.inf))
+
+
+class TestGradientCheck:
+    def test_curves_and_their_best_steps(self):
+        steps, errors = [1e-2, 1e-5, 1e-8], {"a": [1e-4, 1e-9, 1e-6], "b": [1e-3, 1e-5, 1e-7]}
+        axes = plots.gradient_check(steps, errors).figure.axes[0]
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        curves, marks = axes.get_lines()[::2], axes.get_lines()[1::2]
+        for line, mark, values, best in zip(curves, marks, errors.values(), (1, 2), strict=True):
+            np.testing.assert_array_equal(line.get_xydata(), np.transpose([steps, values]))
+            np.testing.assert_array_equal(mark.get_xydata(), [[steps[best], values[best]]])
+            assert mark.get_markeredgecolor() == line.get_color()
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+            "a: best 1.0e-09 at h = 1.0e-05",
+            "b: best 1.0e-07 at h = 1.0e-08",
+        ]
+
+    def test_one_curve_needs_no_name(self):
+        assert "gradient: best 1.0e-09" in plots.gradient_check([1e-2, 1e-5], [1e-3, 1e-9]).alt
+
+    def test_no_error_at_all_has_a_place(self):
+        line = plots.gradient_check([1e-2, 1e-5], [0.0, 1e-9]).figure.axes[0].get_lines()[0]
+        np.testing.assert_array_equal(line.get_ydata(), [1e-17, 1e-9])
+
+    def test_the_legend_covers_no_curve(self):
+        figure = plots.gradient_check(
+            10.0 ** -x[:9], {f"a rather long name {k}": 10.0 ** -x[:9] for k in range(7)}
+        ).figure
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw(renderer)
+        axes = figure.axes[0]
+        assert axes.get_legend().get_window_extent(renderer).y1 < axes.get_window_extent(renderer).y0
+        assert overlapping(figure) == []
+
+    @pytest.mark.parametrize(("steps", "errors"), [([], []), ([1.0], {}), ([1.0], {"a": []})])
+    def test_nothing_to_draw(self, steps, errors):
+        with pytest.raises(SettingsError, match="nothing to draw"):
+            plots.gradient_check(steps, errors)
+
+    @pytest.mark.parametrize(
+        ("steps", "errors"), [([1, 0], [1, 1]), ([1, 2], [1, np.nan]), ([1, np.inf], [1, 1]), ([1, 2], [1, 2, 3])]
+    )
+    def test_what_has_no_place(self, steps, errors):
+        with pytest.raises(SettingsError, match="'a' needs positive steps and one finite error for each"):
+            plots.gradient_check(steps, {"a": errors})
+
+
+class TestSurface:
+    def colors_at(self, plot, points):
+        """Colors of the drawing at points of the axes."""
+        axes = plot.figure.axes[0]
+        canvas = FigureCanvasAgg(plot.figure)
+        canvas.draw()
+        drawn = np.asarray(canvas.buffer_rgba())[..., :3]
+        dots = axes.transData.transform(points).astype(int)
+        return [drawn[len(drawn) - 1 - row, column].astype(int) for column, row in dots]
+
+    def test_low_is_dark_and_axes_are_not_exchanged(self):
+        z, xs, ys = bowl()
+        bottom, along_x, along_y = self.colors_at(plots.surface(z, xs, ys), [(0.05, 0.05), (1.9, 0.05), (0.05, 1.9)])
+        assert bottom.sum() < along_x.sum() + 30
+        assert along_y.sum() > bottom.sum() + 60
+
+    def test_up_is_up(self):
+        xs = np.linspace(0, 1, 5)
+        low, high = self.colors_at(plots.surface(np.tile(xs[:, None], 5), xs, xs), [(0.5, 0.05), (0.5, 0.95)])
+        assert high.sum() > low.sum() + 100
+
+    def test_a_path_is_its_points_and_does_not_move_the_axes(self):
+        z, xs, ys = bowl()
+        axes = plots.surface(z, xs, ys, path=[(9, 9), (1, 1), (0, 0.5)]).figure.axes[0]
+        line, start, end = axes.get_lines()
+        np.testing.assert_array_equal(line.get_xydata(), [(9, 9), (1, 1), (0, 0.5)])
+        np.testing.assert_array_equal(start.get_xydata(), [(9, 9)])
+        np.testing.assert_array_equal(end.get_xydata(), [(0, 0.5)])
+        assert (axes.get_xlim(), axes.get_ylim()) == ((-2, 2), (-1, 3))
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["start", "end"]
+
+    def test_labels_and_the_color_scale_s(self):
+        z, xs, ys = bowl()
+        axes, bar = plots.surface(z, xs, ys, ("left", "right"), value="error", title="Bowl").figure.axes
+        assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("left", "right", "Bowl")
+        assert bar.get_ylabel() == "error"
+
+    def test_logarithmic_shows_decades_alike(self):
+        """Ten times as much is the same step in color."""
+        xs = np.linspace(0, 4, 50)
+        for log, share in ((True, 0.25), (False, 0.001)):
+            drawn = plots.surface(np.tile(10**xs, (3, 1)), xs, [0, 1, 2], log=log).figure.axes[0].collections[0]
+            np.testing.assert_allclose(drawn.norm(10.0), share, atol=1e-3)
+
+    @pytest.mark.parametrize("log", [False, True])
+    @pytest.mark.parametrize("value", [5.0, 1e-9, 1e9])
+    def test_a_flat_one_is_one_color(self, log, value):
+        plot = plots.surface(np.full((3, 4), value), range(4), range(3), log=log)
+        a, b = self.colors_at(plot, [(0.5, 0.5), (2.5, 1.5)])
+        np.testing.assert_array_equal(a, b)
+
+    @pytest.mark.parametrize(
+        ("settings", "words"),
+        [
+            ({"z": np.zeros((4, 3))}, r"over 4 values of x and 3 of y needs the shape \(3, 4\)"),
+            ({"z": np.zeros(3)}, "needs 2 axes"),
+            ({"z": np.zeros((3, 1)), "x": [0]}, r"at least \(2, 2\)"),
+            ({"z": np.full((3, 4), np.nan)}, "surface has values that are not finite"),
+            ({"x": [0, 1, np.inf, 3]}, "x axis has values that are not finite"),
+            ({"log": True}, "needs positive values, not 0; leave log out"),
+            ({"path": [[0, 0, 0]]}, r"points \(x, y\) in the shape \[N, 2\], not \(1, 3\)"),
+            ({"path": np.zeros((0, 2))}, "path needs 2 axes of at least one number"),
+        ],
+    )
+    def test_what_cannot_be_drawn(self, settings, words):
+        good = {"z": np.zeros((3, 4)), "x": range(4), "y": range(3)}
+        with pytest.raises(SettingsError, match=words):
+            plots.surface(**{**good, **settings})
+
+
+class TestMatrix:
+    def test_row_zero_is_on_top(self):
+        m = np.arange(10.0, 16.0).reshape(2, 3)
+        figure = plots.matrix(m).figure
+        np.testing.assert_array_equal(figure.axes[0].get_images()[0].get_array(), m)
+        boxes = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+        assert boxes["10"].y0 > boxes["13"].y1
+        assert boxes["13"].x1 < boxes["15"].x0
+
+    def test_a_small_table_holds_its_numbers_readably(self):
+        """White on dark, black on light."""
+        figure = plots.matrix([[0.0, 1.0]]).figure
+        ink = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+        assert ink == {"0": "white", "1": "black"}
+
+    def test_a_large_one_does_not(self):
+        assert not plots.matrix(np.ones((9, 9))).figure.axes[0].texts
+
+    def test_both_signs_have_white_at_zero(self):
+        image = plots.matrix([[-1.0, 0.0, 4.0]]).figure.axes[0].get_images()[0]
+        assert (image.norm.vmin, image.norm.vmax) == (-4, 4)
+        assert min(image.to_rgba(0.0)) > 0.95
+
+    def test_a_few_largest_do_not_leave_the_rest_black(self):
+        m = np.random.default_rng(0).random((100, 100))
+        m[3, 4] = 1e6
+        figure = plots.matrix(m).figure
+        assert figure.axes[0].get_images()[0].norm.vmax <= 1
+        assert "1e+06" in plots.matrix(m).alt
+
+    def test_a_small_table_is_shown_from_end_to_end(self):
+        norm = plots.matrix([[1.0, 2.0], [3.0, 1000.0]]).figure.axes[0].get_images()[0].norm
+        assert (norm.vmin, norm.vmax) == (1, 1000)
+
+    @pytest.mark.parametrize("shape", [(1, 1), (2, 30), (30, 2), (8, 8), (300, 300)])
+    @pytest.mark.parametrize("labels", [False, True])
+    def test_fits_the_page_without_overlaps(self, shape, labels):
+        rows, columns = ([f"block{k}_conv1" for k in range(n)] if labels and n < 50 else None for n in shape)
+        plot = plots.matrix(np.random.default_rng(0).normal(0, 1, shape), "a title", rows=rows, columns=columns)
+        drawn = pixels(plot)
+        assert drawn.shape[1] <= 1.06 * plots.WIDTH * DOTS
+        assert drawn.shape[0] <= 7.5 * DOTS
+        for label in plot.figure.axes[0].get_xticklabels():  # boxes of slanted texts overlap where the texts do not
+            label.set_visible(label.get_rotation() != 30)
+        assert overlapping(plot.figure) == []
+
+    def test_labels(self):
+        axes = EVERY["matrix"]().figure.axes[0]
+        assert [t.get_text() for t in axes.get_yticklabels()] == ["plain", "SWAG"]
+        assert [t.get_text() for t in axes.get_xticklabels()] == ["a", "b", "c"]
+
+    @pytest.mark.parametrize(
+        ("m", "settings", "words"),
+        [
+            (np.zeros((1, 2, 2)), {}, r"needs 2 axes of at least one number each, not the shape \(1, 2, 2\)"),
+            (np.zeros((0, 2)), {}, "needs 2 axes"),
+            ([[np.nan]], {}, "matrix has values that are not finite"),
+            (np.zeros((2, 2)), {"rows": ["a"]}, "2 rows cannot have 1 row labels"),
+            (np.zeros((2, 2)), {"columns": ["a"] * 3}, "2 columns cannot have 3 column labels"),
+        ],
+    )
+    def test_what_is_no_matrix(self, m, settings, words):
+        with pytest.raises(SettingsError, match=words):
+            plots.matrix(m, **settings)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.0, "0"), (0.01234, "0.0123"), (-999.4, "-999"), (6034.2, "6034"), (-25000, "-25000"), (2.5e6, "2.5e+06")],
+)
+def test_numbers_are_short_without_exponents_where_it_can_be(number, text):
+    assert short(number) == text
