@@ -155,8 +155,9 @@ def smooth_activations(features: Any, temperature: float = 1.0) -> Any:
     meaning. T is needed since a softmax smooths only activations that are not much larger than T: not below the
     largest one it raises the entropy of whatever is not negative (all ratios come closer to 1), far below it leaves
     one peak. Our networks see 0..255: at 192 px the largest is about 100 in ResNet50 with random weights, 1e4 in
-    VGG16. (The authors' code also offers ``T = 100``, a softmax at each position, and a mere factor, and they report
-    no great difference.)
+    VGG16. Smoothed features are nearly even, so the relative losses between them are small: raise the weights of
+    content and style against that of smoothness. (The authors' code also offers ``T = 100``, a softmax at each
+    position, and a mere factor; they report no great difference.)
 
     Args:
         features: ``[B, H, W, C]``, any float type; computed in at least float32.

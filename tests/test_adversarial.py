@@ -424,6 +424,15 @@ class TestPenaltyGradients:
         full = PENALTIES[name](two_layers(w, v), tf.cast(real, "float32"), tf.cast(fake, "float32"))
         np.testing.assert_allclose(half, full, rtol=1e-6)
 
+    @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+    def test_a_critic_in_mixed_precision(self, name, policy):
+        """The slope comes back in float32; the critic's own arithmetic has the digits that it has."""
+        w = rng.normal(0, 1, (3, 1))
+        critic = keras.layers.Dense(1, dtype=policy, kernel_initializer=lambda *_, **__: w, use_bias=False)
+        value = PENALTIES[name](critic, self.real.astype("float32"), self.fake.astype("float32"))
+        assert value.dtype == "float32"
+        np.testing.assert_allclose(value, PENALTIES[name](lambda x: x @ w, self.real, self.fake), rtol=0.05)
+
     def test_float64_stays(self, name):
         assert PENALTIES[name](Watched(), self.real, self.fake).dtype == "float64"
 

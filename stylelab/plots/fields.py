@@ -61,7 +61,7 @@ def surface(
     alt = f"{value} over {labels[0]} and {labels[1]}, from {short(z.min())} to {short(z.max())}"
     if path is not None:
         path = _numbers(path, "path", 2)
-        if path.shape[1] != 2 or not len(path):
+        if path.shape[1] != 2:
             raise SettingsError(f"A path needs points (x, y) in the shape [N, 2], not {path.shape}.")
         halo: dict[str, Any] = {"path_effects": [withStroke(linewidth=3.5, foreground="black")]}
         axes.plot(*path.T, "-", color="white", linewidth=1.6, **halo)
@@ -118,12 +118,11 @@ def matrix(
     extend = "both" if below and above else "min" if below else "max" if above else "neither"
     figure.colorbar(drawn, ax=axes, label=value, extend=extend)
     axes.set_title(wrapped(title, figure.get_figwidth()))
-    axes.set_yticks(range(0, len(m), -(-len(m) // 8)) if rows is None else range(len(m)), rows)
-    turned: dict[str, Any] = {}
+    _ticks(axes.yaxis, len(m), rows)
+    _ticks(axes.xaxis, m.shape[1], columns)
     if columns is not None and max(map(len, columns)) * LETTER > across:
-        turned = {"rotation": 30, "ha": "right"} if across > 2 * LINE else {"rotation": 90}
-    across_ticks = range(0, m.shape[1], -(-m.shape[1] // 8)) if columns is None else range(m.shape[1])
-    axes.set_xticks(across_ticks, columns, **turned)
+        turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if across > 2 * LINE else {"rotation": 90}
+        axes.set_xticks(range(len(columns)), columns, **turned)
     if m.size <= 64 and across > 0.5:
         for (i, j), number in np.ndenumerate(m):
             red, green, blue, _ = drawn.to_rgba(number)
@@ -131,6 +130,14 @@ def matrix(
             axes.text(j, i, f"{number:.2g}", ha="center", va="center", color=ink, fontsize=9)
     alt = f"{title or 'a matrix'}, {m.shape[0]} rows and {m.shape[1]} columns, {short(m.min())} to {short(m.max())}"
     return Plot(figure, alt)
+
+
+def _ticks(axis: Any, count: int, names: Sequence[str] | None) -> None:
+    """A name at each cell, or else about eight indices."""
+    if names is None:
+        axis.set_ticks(range(0, count, -(-count // 8)))
+    else:
+        axis.set_ticks(range(count), names)
 
 
 def _numbers(values: Any, name: str, rank: int) -> np.ndarray:

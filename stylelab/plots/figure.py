@@ -70,6 +70,7 @@ def wrapped(text: str, width: float) -> str:
 
 
 def require_something(things: Mapping[str, Any], values: Iterable[Sequence[float]] = ()) -> None:
+    """Raises :class:`SettingsError` where there is no name, or one without values."""
     if not things or any(len(v) == 0 for v in values):
         raise SettingsError("There is nothing to draw; give at least one name with its values.")
 
