@@ -12,9 +12,11 @@ import numpy as np
 
 from .backend import ops, tf
 
-# Kingma and Ba (2015), but 0.99 for their 0.999 as in Crowson (2021): a scale has some hundred steps, and its first
-# gradients are large.
-BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
+# Kingma and Ba (2015) have 0.9 and 0.999 for training. A picture's gradient has no noise to average away, so a longer
+# momentum pays; and it shrinks fast, so a long memory of its early size would only slow the pixels down. Measured on
+# one pair at 384 px, the objective by (beta1, beta2): (0.9, 0.99) 0.499 after 400 steps; after 350, (0.9, 0.95) 0.496,
+# (0.9, 0.9) 0.494, (0.95, 0.9) 0.490; rates 0.06 to 0.08.
+BETA1, BETA2, EPSILON = 0.95, 0.9, 1e-8
 AVERAGE_DECAY = 0.9  # of the averaged iterate: about the last ten steps
 
 
@@ -38,8 +40,7 @@ def adam(
         learning_rate: of the first step, in units of the 0..1 range.
         on_step: see above; the terms are those before the step, the image the average after it.
         slots: what an earlier call returned, at any size: the moments move to the next scale with the picture
-        (Crowson 2021),
-            so that its first steps are not blind.
+            (Crowson 2021), so that its first steps are not blind.
     Returns:
         The picture, and the slots for the next call.
     """
