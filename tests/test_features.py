@@ -38,8 +38,8 @@ LAYERS = {
     "inception_v3": ("mixed0", "mixed7", "mixed10"),
 }
 
-slow = pytest.mark.slow  # Inception's 311 layers take 10 s to build and trace
-BACKBONES = ["vgg16", "vgg19", "resnet50", pytest.param("inception_v3", marks=slow)]
+slow = pytest.mark.slow  # ResNet50's 175 layers take 5 s to build and trace, Inception's 311 take 10
+BACKBONES = ["vgg16", "vgg19", pytest.param("resnet50", marks=slow), pytest.param("inception_v3", marks=slow)]
 
 
 @functools.cache
@@ -107,7 +107,7 @@ class TestAgainstKeras:
         ("backbone", "layer"),
         [
             ("vgg16", "block3_conv1"),
-            ("resnet50", "conv2_block1_out"),
+            pytest.param("resnet50", "conv2_block1_out", marks=slow),
             pytest.param("inception_v3", "mixed0", marks=slow),
         ],
     )
@@ -149,7 +149,7 @@ class TestBorder:
         [
             ("vgg16", 48, 37),
             ("vgg19", 33, 48),
-            ("resnet50", 65, 80),
+            pytest.param("resnet50", 65, 80, marks=slow),
             pytest.param("inception_v3", 131, 150, marks=slow),
         ],
     )
@@ -195,6 +195,7 @@ class TestPooling:
         f = of(np.full((1, 16, 18, 3), 0.4, "float32"))
         np.testing.assert_allclose(f["block1_pool"][0, 0, 0], f["block1_conv2"][0, 0, 0], rtol=1e-5)
 
+    @slow
     @pytest.mark.parametrize(("pooling", "of_window"), [("average", np.mean), ("max", np.max)])
     def test_resnet_s_pooling_too(self, pooling, of_window):
         layers = ("conv1_relu", "pool1_pool")
@@ -210,7 +211,7 @@ class TestSizes:
         ("backbone", "sizes"),
         [
             ("vgg16", [(n, 56 - n) for n in range(16, 41)]),
-            ("resnet50", [(16, 16), (17, 40), (33, 31)]),
+            pytest.param("resnet50", [(16, 16), (17, 40), (33, 31)], marks=slow),
             pytest.param("inception_v3", [(75, 75), (76, 97)], marks=slow),
         ],
     )
@@ -234,7 +235,8 @@ class TestSizes:
         assert of._forward.experimental_get_tracing_count() == 1
 
     @pytest.mark.parametrize(
-        ("backbone", "least"), [("vgg16", 16), ("resnet50", 16), pytest.param("inception_v3", 75, marks=slow)]
+        ("backbone", "least"),
+        [("vgg16", 16), pytest.param("resnet50", 16, marks=slow), pytest.param("inception_v3", 75, marks=slow)],
     )
     @pytest.mark.parametrize("low", [True, False])
     def test_too_small_a_picture(self, backbone, least, low):
@@ -664,7 +666,7 @@ class TestBundledWeights:
             FeatureExtractor("vgg16", weights=damaged)
         sentence(error)
 
-    @pytest.mark.parametrize("backbone", ["vgg19", "resnet50"])
+    @pytest.mark.parametrize("backbone", ["vgg19", pytest.param("resnet50", marks=slow)])
     def test_weights_of_another_network(self, backbone):
         with (
             warnings.catch_warnings(action="error"),
