@@ -220,13 +220,15 @@ def shop_row(
     """
     if not re.fullmatch(r"\d\d", chapter):
         raise SettingsError(f'The chapter of a shop row is "{chapter}": give its two digits, such as "03".')
+    from stylelab.pages import LONG_SIDE
+
     shop = out_folder() / "shop"
     fresh = shop / f".{chapter}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     files = {}
     for number, (caption, image) in enumerate(pictures.items()):
         image = images.check(image, f'picture "{caption}"')
-        image = images.resize(image, 1000) if max(image.shape[:2]) > 1000 else image
+        image = images.resize(image, LONG_SIDE) if max(image.shape[:2]) > LONG_SIDE else image
         files[caption] = images.write(fresh / f"{number}.jpg", image).name
     row = {"title": title, "pictures": files, "settings": _plain(settings), "numbers": _plain(numbers)}
     (fresh / "row.json").write_text(json.dumps(row, indent=1), encoding="utf-8")

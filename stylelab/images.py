@@ -3,19 +3,17 @@
 An image is float32 ``[H, W, 3]`` in 0..1, in sRGB; a mask or an alpha is float32 ``[H, W, 1]``, 1 = product.
 """
 
-import contextlib
 import errno
 import operator
 import os
-import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from stylelab import formats
+from stylelab import files, formats
 from stylelab.errors import ImageError
 from stylelab.formats import MAX_PIXELS as MAX_PIXELS
 from stylelab.formats import Picture as Picture
@@ -36,7 +34,7 @@ def open_picture(path: str | os.PathLike[str]) -> Picture:
     if not os.fspath(path):
         raise ImageError("The name of the picture is empty: give the path of a file.")
     path = Path(path)
-    with _named(f"{path} cannot be read"):
+    with files.explained(f"{path} cannot be read"):
         # Asked before opening: opening a named pipe would wait forever for somebody to write into it.
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -80,7 +78,7 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
     if not os.fspath(path):
         raise ImageError("The name of the output is empty: give the path of a file.")
     path = Path(path)
-    with _named(f"{path} cannot be written"):
+    with files.explained(f"{path} cannot be written"):
         if path.suffix.lower() not in SUFFIXES:
             raise ImageError(f"its suffix is none of {', '.join(SUFFIXES)}; choose one of them")
         if path.is_dir():
@@ -90,7 +88,7 @@ def check_output(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLik
             raise ImageError("it is one of the inputs, which would be lost; choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
         # Tried instead of asked: permission bits say nothing of read-only disks, and nothing to root.
-        with _temporary(path):
+        with files.temporary(path):
             pass
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, "write-protected")
@@ -138,56 +136,11 @@ def write(
         pixels = np.rint(pixels * 65535).astype(np.uint16)
     else:
         pixels = to_uint8(pixels)
-    with _named(f"{path} cannot be written"):
+    with files.explained(f"{path} cannot be written"):
         if max(pixels.shape) > LONGEST_SIDE.get(suffix, max(pixels.shape)):
             raise ImageError(f"its format holds at most {LONGEST_SIDE[suffix]} px a side; choose .png")
         data = formats.encode(pixels, suffix, exif=exif, quality=quality)
-        with _temporary(path) as unfinished:
-            with unfinished.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
-            unfinished.replace(path)
-    return path
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A new empty file beside ``path``, gone at the end unless it was renamed."""
-    file = path.with_name(f".stylelab-{secrets.token_hex(8)}.tmp")
-    file.touch(exist_ok=False)
-    try:
-        yield file
-    finally:
-        file.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _named(failure: str) -> Iterator[None]:
-    """Makes one sentence of ``failure``, which names the file, and of what went wrong."""
-    try:
-        yield
-    except OSError as error:
-        reason = OS_REASONS.get(error.errno or 0, f"{error.strerror or error}; check the path and the disk")
-        raise ImageError(f"{failure}: {reason}.") from error
-    except (ImageError, ValueError) as error:  # ValueError: a null character in a name
-        raise ImageError(f"{failure}: {' '.join(str(error).split()).rstrip('.')}.") from error
-
-
-_DENIED = "permission denied; change its permissions or choose another place"
-_NO_FOLDER = "a part of its path is a file, not a folder; check the path"
-OS_REASONS = {
-    errno.ENOENT: "there is no such file; check its name and folder",
-    errno.ENOTDIR: _NO_FOLDER,
-    errno.EEXIST: _NO_FOLDER,
-    errno.EACCES: _DENIED,
-    errno.EPERM: _DENIED,
-    errno.EROFS: "the disk is read-only; choose another place",
-    errno.ENOSPC: "the disk is full; free some space",
-    errno.EDQUOT: "your share of the disk is full; free some space",
-    errno.EFBIG: "the file would be larger than this system allows; make it smaller or raise the limit",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-}
+    return files.write(path, data)
 
 
 def check(array: np.ndarray, name: str = "image") -> np.ndarray:

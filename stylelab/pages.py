@@ -8,7 +8,6 @@ styles or measures.
 import base64
 import html
 import numbers as numeric
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,7 @@ from string import Template
 
 import numpy as np
 
-from stylelab import formats, images
-from stylelab.errors import ImageError
+from stylelab import files, formats, images
 
 LONG_SIDE = 1000  # px: twice what a third of a wide page shows, so that it stays sharp on a dense screen
 
@@ -62,7 +60,7 @@ def write_page(path: str | Path, title: str, cards: Sequence[Card], intro: str =
         style=_STYLE,
     )
     # A file's name that is no valid UTF-8 reaches us as lone surrogates, which no encoding takes.
-    return _replace(Path(path), page.encode("utf-8", errors="replace"))
+    return files.write(path, page.encode("utf-8", errors="replace"))
 
 
 def _card(card: Card) -> str:
@@ -127,21 +125,6 @@ def _text(value: object) -> str:
 
 def _paragraphs(text: str) -> str:
     return "".join(f"<p>{html.escape(part.strip())}</p>\n" for part in text.split("\n\n") if part.strip())
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(content)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        sentence = f"{path} cannot be written ({error.strerror}): choose another file or folder."
-        raise ImageError(sentence) from error
-    return path
 
 
 _STYLE = """

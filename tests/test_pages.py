@@ -155,13 +155,11 @@ def test_a_full_disk_leaves_the_old_page_and_nothing_else(tmp_path, monkeypatch)
     path = write_page(tmp_path / "page.html", "old", [])
     old = path.read_bytes()
 
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(ImageError, match=r"page\.html cannot be written \(No space left on device\)"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ImageError, match=r"page\.html cannot be written: the disk is full"):
         write_page(path, "new", [])
     assert path.read_bytes() == old
     assert list(tmp_path.iterdir()) == [path]

@@ -32,7 +32,7 @@ def words(text):
 
 # The course's order: a module imports only modules before it. A package (losses, exercises) is one entry.
 ORDER = words(
-    "errors backend profiles formats images samples datasets features losses metrics plots pages stylizers"
+    "errors files backend profiles formats images samples datasets features losses metrics plots pages stylizers"
     " training descent optimize feedforward adain finetune tiling engines gans catalog exercises course workbench cli"
 )
 # They compute with TensorFlow, so importing them imports it. All others import them inside functions only.
