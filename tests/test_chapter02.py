@@ -573,7 +573,7 @@ def test_a_picture_that_misses_a_bound(red, result, verdict):
     ("result", "sentence"),
     [
         (PHOTO[:-1], "your picture has shape [39, 40, 3]; wanted is [40, 40, 3]."),
-        (images.to_uint8(PHOTO), "your picture runs from 26.00 to 204.00; wanted is 0..1."),
+        (images.to_uint8(PHOTO), "your picture holds whole numbers (uint8); divide it by 255."),
         (PHOTO - 1, "your picture runs from -0.90 to -0.20; wanted is 0..1."),
         (PHOTO * np.nan, "your picture has 4800 of 4800 values that are not finite (nan or inf)."),
         ("out/result.png", "your picture is of type ndarray, not an array of numbers."),

@@ -120,6 +120,19 @@ def array(value: Any, name: str, shape: Sequence[int]) -> np.ndarray:
     return result
 
 
+def picture_of(attempt: Attempt, shape: Sequence[int]) -> np.ndarray:
+    """The student's picture as an image of the wanted shape (a batch of one will do); a Verdict otherwise."""
+    value = np.asarray(attempt())
+    value = value[0] if value.ndim == 4 and len(value) == 1 else value
+    if value.dtype.kind in "iu":
+        raise Verdict("wrong", f"your picture holds whole numbers ({value.dtype}); divide it by 255.")
+    picture = array(value, "your picture", shape)
+    low, high = picture.min(), picture.max()
+    if low < -1e-3 or high > 1 + 1e-3:
+        raise Verdict("wrong", f"your picture runs from {low:.2f} to {high:.2f}; wanted is 0..1.")
+    return np.clip(picture, 0, 1).astype("float32")
+
+
 def close(a: Any, b: Any) -> bool:
     """Equal to four digits: far closer than any wrong formula, and within reach of float32."""
     return bool(np.allclose(a, b, rtol=1e-4, atol=1e-6))

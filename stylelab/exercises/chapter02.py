@@ -6,7 +6,7 @@ import numpy as np
 
 from stylelab.errors import SettingsError
 from stylelab.exercises import REQUIRED, Exercise, register
-from stylelab.exercises.attempt import Attempt, Verdict, array, close, compare
+from stylelab.exercises.attempt import Attempt, Verdict, array, close, compare, picture_of
 
 # gram-normalization
 
@@ -259,21 +259,11 @@ def kept_red(photo: np.ndarray, painting: np.ndarray, pot: np.ndarray) -> np.nda
     return KeepProduct(Optimize(steps=100), pot).stylize(photo[None], painting)[0]
 
 
-def _picture(attempt: Attempt, shape: tuple[int, ...]) -> np.ndarray:
-    value = np.asarray(attempt())
-    value = value[0] if value.ndim == 4 and len(value) == 1 else value
-    picture = array(value, "your picture", shape)
-    low, high = picture.min(), picture.max()
-    if low < -1e-3 or high > 1 + 1e-3:
-        raise Verdict("wrong", f"your picture runs from {low:.2f} to {high:.2f}; wanted is 0..1.")
-    return np.clip(picture, 0, 1).astype("float32")
-
-
 def _stays_red(attempt: Attempt, *, content: Any, style: Any, pot: Any, bounds: tuple[float, ...]) -> str | None:
     """The style is there, the picture is still the photo, the pot has its color: all three measured."""
     from stylelab import metrics
 
-    picture, size = _picture(attempt, np.shape(content)), max(np.shape(content))
+    picture, size = picture_of(attempt, np.shape(content)), max(np.shape(content))
     style_distance = metrics.style_distance(picture, style, size)
     content_distance = metrics.content_distance(picture, content, size)
     color = metrics.color_difference(picture, content, pot)

@@ -8,7 +8,7 @@ import numpy as np
 
 from stylelab.errors import SettingsError
 from stylelab.exercises import REQUIRED, Exercise, register
-from stylelab.exercises.attempt import Attempt, Verdict, array, compare
+from stylelab.exercises.attempt import Attempt, Verdict, array, compare, picture_of
 
 # adam-step
 
@@ -227,18 +227,6 @@ def legible(photo: np.ndarray, painting: np.ndarray, region: np.ndarray) -> np.n
     return KeepProduct(Optimize(), region).stylize(photo[None], painting)[0]
 
 
-def _picture(attempt: Attempt, content: np.ndarray) -> np.ndarray:
-    value = np.asarray(attempt())
-    value = value[0] if value.ndim == 4 and len(value) == 1 else value
-    if value.dtype.kind in "iu":
-        raise Verdict("wrong", f"your picture holds whole numbers ({value.dtype}); divide it by 255.")
-    picture = array(value, "your picture", np.shape(content))
-    low, high = picture.min(), picture.max()
-    if low < -1e-3 or high > 1 + 1e-3:
-        raise Verdict("wrong", f"your picture runs from {low:.2f} to {high:.2f}; wanted is 0..1.")
-    return np.clip(picture, 0, 1).astype("float32")
-
-
 def _legible(
     attempt: Attempt,
     *,
@@ -258,7 +246,7 @@ def _legible(
             f"The region has shape {list(np.shape(region))} and {np.sum(region):.0f} marked pixels: give "
             f"a mask of shape [{height}, {width}, 1] with 1 where the lettering is."
         )
-    picture = _picture(attempt, content)
+    picture = picture_of(attempt, np.shape(content))
     style_distance = metrics.style_distance(picture, style)
     content_distance = metrics.content_distance(picture, content)
     edges = metrics.edge_preservation(picture, content, region)
