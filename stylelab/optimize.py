@@ -96,9 +96,9 @@ class Optimize(Stylizer):
     def __init__(
         self,
         *,
-        steps: int = 350,
+        steps: int = 400,
         optimizer: str = "adam",
-        learning_rate: float = 0.06,
+        learning_rate: float = 0.08,
         start: Any = "content",
         content_weight: float = 1.0,
         style_weight: float = 10.0,

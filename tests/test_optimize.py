@@ -147,9 +147,9 @@ class TestAdam:
         x, m, v, average = start.astype("float64"), 0.0, 0.0, 0.0
         for t in range(1, 13):
             g = 2 * (x - goal)
-            m, v = 0.95 * m + 0.05 * g, 0.9 * v + 0.1 * g * g
+            m, v = 0.9 * m + 0.1 * g, 0.9 * v + 0.1 * g * g
             rate = 0.02 * 10 ** (-t / 12)
-            x = np.clip(x - rate * (m / (1 - 0.95**t)) / (np.sqrt(v / (1 - 0.9**t)) + 1e-8), 0, 1)
+            x = np.clip(x - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.9**t)) + 1e-8), 0, 1)
             average = 0.9 * average + 0.1 * x
         np.testing.assert_allclose(ours, average / (1 - 0.9**12), atol=1e-5)
 
