@@ -1,6 +1,6 @@
 """Measures optimization against a plain recipe, and what a step costs: `make bench`. Prints tables, asserts nothing.
 
-    python -m tests.benchmarks.bench [steps] [paths] [speed]
+    python -m tests.benchmarks.bench [quality] [steps] [paths] [speed]
 
 **speed**: seconds to the final objective of a plain recipe: one scale, 384 px, 500 steps of Keras' Adam at the
 best of three rates (chosen on the first pair, to save an hour), float32, content and style encoded again at each
@@ -11,6 +11,9 @@ with the targets kept, and its *time* is 500 times the median of real, re-encodi
 Our clock runs from the call, compilation included, less the time spent judging.
 
 **steps**: seconds a step (median) and peak memory at 256, 512, 1024 px in each precision, each in its own process.
+
+**quality**: style and content distance and seconds of the defaults on three pairs; the pictures, which the README
+shows, go to `out/bench`.
 
 **paths**: only the plain recipe's paths. They take most of the hour and are kept in `out/bench`; delete that folder
 to compute them again.
@@ -33,6 +36,12 @@ PAIRS = (
     ("armchair_blue", "vangogh_starry_night"),
     ("leather_sofa", "kandinsky_composition_viii"),
     ("tulips_pot", "hokusai_great_wave"),
+)
+
+SHOWN = (
+    ("leather_sofa", "vangogh_cafe_terrace"),
+    ("cactus_pot", "hokusai_great_wave"),
+    ("instant_camera", "vangogh_night_cafe"),
 )
 
 
@@ -160,6 +169,26 @@ def speed():
     print(f"median ratio {median:.3f}, that is 1/{1 / median:.1f} (aim: 1/6)" if median else "")
 
 
+def quality():
+    from stylelab import images, metrics, samples
+    from stylelab.optimize import Optimize
+
+    print(f"Optimize() at {SIZE} px (floor: style distance below 0.06, content distance below 1.6, under 200 s)")
+    print("| pair | style distance | content distance | seconds |")
+    print("|---|---|---|---|")
+    for product, name in SHOWN:
+        photo, painting = images.resize(samples.load(product), SIZE), samples.load(name)
+        begun = time.perf_counter()
+        result = Optimize().stylize(photo[None], painting)[0]
+        seconds = time.perf_counter() - begun
+        style, content = metrics.style_distance(result, painting), metrics.content_distance(result, photo)
+        print(f"| {product} + {name} | {style:.4f} | {content:.2f} | {seconds:.0f} |", flush=True)
+        row = [images.resize(p, (300, round(300 * p.shape[1] / p.shape[0]))) for p in (photo, painting, result)]
+        gap = np.ones((300, 10, 3), "float32")
+        row = np.concatenate([row[0], gap, row[1], gap, row[2]], axis=1)
+        images.write(OUT / f"{product}_{name}.jpg", row, quality=88)
+
+
 def one_step_cost(size, dtype):
     """Prints median seconds a step and the run's peak memory above what the process held before it (Linux only)."""
     from stylelab import images, samples
@@ -199,14 +228,14 @@ def step_costs():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help="steps, paths, speed (default: steps and speed)")
+    parser.add_argument("what", nargs="*", help="quality, steps, paths, speed (default: all)")
     parser.add_argument("--one", nargs=2, metavar=("SIZE", "DTYPE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         one_step_cost(int(arguments.one[0]), arguments.one[1])
         return
-    for name in arguments.what or ("steps", "speed"):
-        {"speed": speed, "steps": step_costs, "paths": paths}[name]()
+    for name in arguments.what or ("quality", "steps", "speed"):
+        {"quality": quality, "speed": speed, "steps": step_costs, "paths": paths}[name]()
 
 
 if __name__ == "__main__":
