@@ -192,7 +192,7 @@ def _trace(matrices: Any) -> Any:
     return ops.sum(ops.diagonal(matrices, axis1=1, axis2=2), axis=1)
 
 
-def _roots(matrices: Any, iterations: int = 20) -> tuple[Any, Any]:
+def _roots(matrices: Any, iterations: int = 30) -> tuple[Any, Any]:
     """Square root and inverse square root by the coupled Newton-Schulz iteration (Higham 2008, eq. 6.35).
 
     Only matrix products: at 512 channels ten times as fast here as an eigendecomposition. Roots of small
