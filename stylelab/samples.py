@@ -13,7 +13,11 @@ from stylelab import images
 from stylelab.errors import SettingsError, StyleLabError, WeightsError
 
 KINDS = ("products", "styles", "photos", "patterns", "product_renders")
-WEIGHTS = {"vgg16": "weights/vgg16_imagenet_notop.weights.h5"}
+WEIGHTS = {
+    "vgg16": "weights/vgg16_imagenet_notop.weights.h5",
+    "feedforward": "weights/feedforward.weights.h5",
+    "adain": "weights/adain.weights.h5",
+}
 
 
 def data_root() -> Path:

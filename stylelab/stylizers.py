@@ -9,7 +9,7 @@ import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ from . import images, samples
 from .errors import ImageError, SettingsError
 
 # name: (module, class). A new method is one new module and one line here; modules load when they are asked for.
-_METHODS = {"optimize": ("stylelab.optimize", "Optimize")}
+_METHODS = {
+    "fast": ("stylelab.feedforward", "FeedForward"),
+    "any": ("stylelab.adain", "AdaIN"),
+    "optimize": ("stylelab.optimize", "Optimize"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,21 +32,24 @@ class Style:
 
     Attributes:
         name: what a list or a file name shows.
-        pictures: images ``[H, W, 3]`` in 0..1, any sizes.
+        pictures: images ``[H, W, 3]`` in 0..1, any sizes; none for a method that was trained for the names.
         weights: one per picture, positive; they need not sum to 1.
+        names: by which a method that was trained for some styles knows them, one per picture: a shipped painting's
+            name, or "" for a picture of the user's own.
     """
 
     name: str
     pictures: tuple[np.ndarray, ...]
     weights: tuple[float, ...]
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.pictures:
+        count = len(self.pictures) or len(self.names)
+        if not count:
             raise SettingsError("The style has no picture; give a painting's name, a file or an array.")
-        if len(self.weights) != len(self.pictures):
+        if len(self.weights) != count:
             raise SettingsError(
-                f"Style {self.name!r} has {len(self.pictures)} pictures and {len(self.weights)} weights; "
-                f"give one weight each."
+                f"Style {self.name!r} has {count} pictures and {len(self.weights)} weights; give one weight each."
             )
         if not all(np.isfinite(w) and w > 0 for w in self.weights):
             raise SettingsError(
@@ -58,26 +65,39 @@ class Style:
             ImageError: a picture that cannot be read.
         """
         if isinstance(source, Style):
-            return source if weights is None else cls(source.name, source.pictures, tuple(weights))
+            return source if weights is None else replace(source, weights=tuple(weights))
         several = isinstance(source, list | tuple)
         sources = list(source) if several else [source]
         named = [_named_picture(one) for one in sources]
         return cls(
-            " + ".join(name for name, _ in named),
-            tuple(picture for _, picture in named),
+            " + ".join(label for label, _, _ in named),
+            tuple(picture for _, picture, _ in named),
             tuple(float(w) for w in weights) if weights is not None else (1.0,) * len(named),
+            tuple(name for _, _, name in named),
         )
 
+    @classmethod
+    def trained(cls, names: str | Sequence[str], weights: Sequence[float] | None = None) -> "Style":
+        """A style by the names that a method was trained for; no picture is read."""
+        names = (names,) if isinstance(names, str) else tuple(names)
+        return cls(" + ".join(names), (), tuple(weights) if weights is not None else (1.0,) * len(names), names)
 
-def _named_picture(source: Any) -> tuple[str, np.ndarray]:
+
+def is_file(source: str | Path) -> bool:
+    """Whether a style's source means a file: it has a suffix, or is there; else it is the name of a painting."""
+    return bool(Path(source).suffix) or os.path.exists(source)  # noqa: PTH110 - Path.exists raises for a long name
+
+
+def _named_picture(source: Any) -> tuple[str, np.ndarray, str]:
+    """What a list shows, the picture, and the shipped painting's name or ""."""
     if isinstance(source, str | Path):
         if not str(source).strip():
             raise SettingsError("A style has an empty name; give a painting's name or a file.")
         file = Path(source)
-        if file.suffix or os.path.exists(file):  # noqa: PTH110 - Path.exists raises for a name that is too long
-            return file.stem, images.read(file)
-        return file.name, samples.load(str(source))
-    return "picture", images.check(source, "style")
+        if is_file(file):
+            return file.stem, images.read(file), ""
+        return file.name, samples.load(str(source)), file.name
+    return "picture", images.check(source, "style"), ""
 
 
 class Stylizer(ABC):
@@ -130,12 +150,16 @@ class Stylizer(ABC):
             raise SettingsError(f"Strength must be from 0 (the photo) to 1 (the full style), not {strength}.")
         if not 0 <= seed < 2**32:
             raise SettingsError(f"The seed must be from 0 to {2**32 - 1}, not {seed}.")
-        style = Style.of(style)
+        style = self._resolve(style)
         if regions is not None:
             regions = self._checked_regions(regions, style, content.shape[1:3])
         if strength == 0:
             return content
         return self._stylize(content, style, strength=strength, seed=seed, callback=callback, regions=regions)
+
+    def _resolve(self, style: Any) -> Style:
+        """What the caller gave as the style, as a :class:`Style` that this method can use."""
+        return Style.of(style)
 
     @abstractmethod
     def _stylize(
@@ -158,7 +182,18 @@ class Stylizer(ABC):
         return regions
 
 
-class KeepColor(Stylizer):
+class Wrapper(Stylizer):
+    """A method around another one: it takes the styles that the inner one takes."""
+
+    def __init__(self, stylizer: Stylizer):
+        self.stylizer = stylizer
+        self.styles, self.regions = stylizer.styles, stylizer.regions
+
+    def _resolve(self, style: Any) -> Style:
+        return self.stylizer._resolve(style)
+
+
+class KeepColor(Wrapper):
     """Keeps the photo's colors, whatever the method.
 
     Both ways are Gatys et al.'s (2016, "Preserving color in neural artistic style transfer").
@@ -176,8 +211,8 @@ class KeepColor(Stylizer):
             raise SettingsError(
                 "CORAL recolors the style picture, and this method has its styles built in; use 'luminance'."
             )
-        self.stylizer, self.method = stylizer, method
-        self.styles, self.regions = stylizer.styles, stylizer.regions
+        super().__init__(stylizer)
+        self.method = method
 
     def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
         if self.method == "luminance":
@@ -188,6 +223,7 @@ class KeepColor(Stylizer):
             [
                 self.stylizer.stylize(
                     photo[None],
+                    # A recolored painting is no longer the one that its name stands for.
                     Style(style.name, tuple(coral(p, photo) for p in style.pictures), style.weights),
                     **settings,
                 )
@@ -215,7 +251,7 @@ def coral(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.clip(aligned, 0, 1).astype("float32").reshape(image.shape)
 
 
-class KeepProduct(Stylizer):
+class KeepProduct(Wrapper):
     """Leaves a masked product untouched: inside the mask, less a ring at its edge, pixels are the photo's, bit by bit.
 
     Args:
@@ -230,8 +266,8 @@ class KeepProduct(Stylizer):
         mask = np.asarray(mask, "float32")
         if mask.ndim != 3 or mask.shape[-1] != 1 or not np.isfinite(mask).all():
             raise ImageError(f"A mask must be a finite array of shape [H, W, 1], not {mask.shape}.")
-        self.stylizer, self.keep = stylizer, _soft_edge(mask >= 0.5, ring)
-        self.styles, self.regions = stylizer.styles, stylizer.regions
+        super().__init__(stylizer)
+        self.keep = _soft_edge(mask >= 0.5, ring)
 
     def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
         if self.keep.shape[:2] != content.shape[1:3]:

@@ -79,6 +79,11 @@ class PerceptualObjective:
         """The style layers' statistics of ``images``, one dictionary a region (one region if ``masks`` is None)."""
         return self._statistics(self.extractor(images), masks)
 
+    def targets(self, images: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Content target and style target (of one region) of ``images``, in one pass through the network."""
+        features = self.extractor(images)
+        return {name: features[name] for name in self.content_layers}, self._statistics(features, None)[0]
+
     def __call__(
         self,
         images: Any,

@@ -1,0 +1,163 @@
+"""The network: an encoder, residual blocks and a decoder under conditional instance normalization."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..backend import keras, ops, tf
+from ..errors import SettingsError, WeightsError
+from ..layers import ConditionalInstanceNormalization, ReflectedConv2D, enlarged, instance_moments
+
+MULTIPLE = 4  # the encoder halves twice
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes of a :class:`StyleNetwork`.
+
+    Johnson et al. (2016) have 32, 64 and 128 channels and a 9 x 9 convolution at full resolution at both ends. Ours
+    begins on 2 x 2 blocks of pixels as channels, and its widest part is at a quarter of the resolution: on a CPU
+    the layers at full resolution cost most and see least. `make bench` has the times.
+
+    Attributes:
+        half: channels at half resolution.
+        quarter: channels at a quarter of it, where the residual blocks are.
+        full: channels at full resolution, before the last convolution.
+        blocks: residual blocks of two 3 x 3 convolutions.
+        last: size of the last convolution's kernel.
+    """
+
+    half: int = 32
+    quarter: int = 96
+    full: int = 16
+    blocks: int = 5
+    last: int = 5
+
+    def __post_init__(self) -> None:
+        if min(self.half, self.quarter, self.full, self.blocks) < 1 or self.last < 1 or self.last % 2 == 0:
+            raise SettingsError("A network needs at least 1 channel and block everywhere, and an odd last kernel.")
+
+
+class StyleNetwork(keras.Model):
+    """One pass from photo to painting, for several styles.
+
+    Residual encoder and decoder (Johnson et al. 2016) with conditional instance normalization (Dumoulin et al. 2017),
+    resize-convolution and mirrored borders. Style 0 is the photo's own: the network learns to leave the photo as it is,
+    so that strength is a blend of styles like any other.
+
+    Args:
+        styles: names of the styles, without the photo's own.
+        architecture: its sizes.
+        dtype: policy of the layers, such as ``"mixed_bfloat16"``; variables are float32 in all of them.
+    """
+
+    def __init__(self, styles: list[str], architecture: Architecture | None = None, *, dtype: str = "float32"):
+        super().__init__(dtype=dtype, autocast=False)
+        if not styles:
+            raise SettingsError("A style network needs at least one style.")
+        if len(set(styles)) != len(styles):
+            raise SettingsError(f"The styles of a network need different names, not {', '.join(styles)}.")
+        self.styles, self.architecture = list(styles), architecture or Architecture()
+        size = self.architecture
+        self.encoder = [self._stage(size.half, 3), self._stage(size.quarter, 3, strides=2)]
+        self.blocks = [[self._stage(size.quarter, 3), self._stage(size.quarter, 3)] for _ in range(size.blocks)]
+        self.decoder = [self._stage(size.half, 3), self._stage(size.full, 3)]
+        self.last = ReflectedConv2D(3, size.last, dtype=dtype)
+        self((tf.zeros((1, 16, 16, 3)), tf.zeros((1, 1 + len(styles)))))  # builds the variables
+
+    def _stage(self, filters: int, kernel: int, strides: int = 1) -> list[Any]:
+        # No bias: the normalization would remove it.
+        convolution = ReflectedConv2D(filters, kernel, strides=strides, use_bias=False, dtype=self.dtype_policy)
+        return [convolution, ConditionalInstanceNormalization(1 + len(self.styles), dtype=self.dtype_policy)]
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        """The painted pictures.
+
+        Args:
+            inputs: images ``[B, H, W, 3]`` in 0..1, H and W multiples of 4 and at least 16; and the share of each style
+                ``[B, 1 + styles]``, the photo's own first.
+        Returns:
+            float32 ``[B, H, W, 3]`` around 0..1, not clipped: clipping would stop the gradient.
+        """
+        return self.with_moments(*inputs)[0]
+
+    def with_moments(self, images: Any, weights: Any, given: list[tuple[Any, Any]] | None = None) -> tuple[Any, list]:
+        """The painted pictures, and each normalization's mean and variance.
+
+        Args:
+            images, weights: as in :meth:`call`.
+            given: moments to normalize with in place of the features' own, as this method returned them for another
+                picture: how tiles of one picture agree (:mod:`stylelab.tiling`).
+        """
+        used: list[tuple[Any, Any]] = []
+
+        def stage(layers: list[Any], x: Any) -> Any:
+            convolution, normalization = layers
+            x = convolution(x)
+            used.append(instance_moments(x) if given is None else given[len(used)])
+            return normalization(x, weights, used[-1])
+
+        x = ops.cast(ops.convert_to_tensor(images), self.compute_dtype) - 0.5
+        x = tf.nn.space_to_depth(x, 2)
+        for layers in self.encoder:
+            x = ops.relu(stage(layers, x))
+        for first, second in self.blocks:
+            x = x + stage(second, ops.relu(stage(first, x)))
+        for layers in self.decoder:
+            x = ops.relu(stage(layers, enlarged(x)))
+        # Linear, not a sigmoid: with one, training collapsed to a constant within 50 steps. Its gray is the start.
+        return 0.5 + 0.25 * ops.cast(self.last(x), "float32"), used
+
+    def style_parameters(self) -> int:
+        """How many numbers make one style: a scale and a shift for each normalized channel."""
+        tables = [layer for layer in self._flatten_layers() if isinstance(layer, ConditionalInstanceNormalization)]
+        return sum(2 * table.scale.shape[1] for table in tables)
+
+
+def padded(images: Any, multiple: int = MULTIPLE) -> Any:
+    """The pictures mirrored at the right and the bottom until both sides are multiples of ``multiple``."""
+    height, width = ops.shape(images)[1:3]
+    return tf.pad(images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], "REFLECT")
+
+
+def save(network: StyleNetwork, path: str | Path, **facts: Any) -> Path:
+    """Writes the weights in float16, and beside them a JSON file with the architecture, the styles and ``facts``.
+
+    Args:
+        path: must end in ``.weights.h5``; the JSON file ends in ``.json`` instead.
+        facts: what else a reader should know: data, seed, steps.
+    """
+    from ..training import save_weights
+
+    path = save_weights(network, path)
+    described = {"architecture": asdict(network.architecture), "styles": network.styles, **facts}
+    files.write(description_of(path), (json.dumps(described, indent=2) + "\n").encode())
+    return path
+
+
+def description_of(path: str | Path) -> Path:
+    """The JSON file beside a weights file."""
+    return Path(str(path).removesuffix(".weights.h5") + ".json")
+
+
+def load(path: str | Path, *, dtype: str = "float32") -> StyleNetwork:
+    """The network that :func:`save` wrote.
+
+    Raises:
+        WeightsError: no such file, no description beside it, or one that does not fit.
+    """
+    from ..training import load_weights
+
+    beside = description_of(path)
+    try:
+        described = json.loads(beside.read_text(encoding="utf-8"))
+        network = StyleNetwork(described["styles"], Architecture(**described["architecture"]), dtype=dtype)
+    except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
+        raise WeightsError(
+            f"{beside} does not describe a style network ({error}); keep the .json and the .weights.h5 of one "
+            f"training together."
+        ) from error
+    load_weights(network, path)
+    return network
