@@ -43,8 +43,8 @@ def held_out(files: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]
     return [f for k, f in enumerate(files) if k not in chosen], [f for k, f in enumerate(files) if k in chosen]
 
 
-def crop(picture: images.Picture, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A random square of a photo: scaled so that its short side has 1 to 1.25 times ``size`` px, cut, mirrored or not.
+def crop(picture: images.Picture, size: int, rng: np.random.Generator, zoom: float = 1.25) -> np.ndarray:
+    """A random square of a photo: its short side scaled to 1 to ``zoom`` times ``size`` px, cut, mirrored or not.
 
     A cut-out is laid on a plain ground first: white for every second one, as in a shop, else any color.
 
@@ -56,11 +56,20 @@ def crop(picture: images.Picture, size: int, rng: np.random.Generator) -> np.nda
         ground = np.ones(3) if rng.random() < 0.5 else rng.random(3)
         rgb = images.composite(rgb, np.broadcast_to(ground.astype("float32"), rgb.shape), picture.alpha)
     height, width = rgb.shape[:2]
-    scale = size * rng.uniform(1, 1.25) / min(height, width)
+    scale = size * rng.uniform(1, zoom) / min(height, width)
     rgb = images.resize(rgb, tuple(max(size, round(side * scale)) for side in (height, width)))
     top, left = (rng.integers(side - size + 1) for side in rgb.shape[:2])
     square = rgb[top : top + size, left : left + size]
     return square[:, ::-1] if rng.random() < 0.5 else square
+
+
+def middle(photo: np.ndarray, size: int) -> np.ndarray:
+    """The middle square of a photo whose short side is scaled to ``size`` px: ``[size, size, 3]``."""
+    height, width = photo.shape[:2]
+    scale = size / min(height, width)
+    photo = images.resize(photo, (max(size, round(height * scale)), max(size, round(width * scale))))
+    top, left = ((side - size) // 2 for side in photo.shape[:2])
+    return photo[top : top + size, left : left + size]
 
 
 def stream(
@@ -70,6 +79,7 @@ def stream(
     *,
     seed: int = 0,
     first: int = 0,
+    zoom: float = 1.25,
     extra: Callable[[np.random.Generator], np.ndarray] | None = None,
 ) -> Any:
     """Batches of random crops without end, the same for the same seed, from any position on.
@@ -83,6 +93,7 @@ def stream(
         size: side of the crops in pixels.
         batch: crops in a batch.
         first: number of the first batch.
+        zoom: as in :func:`crop`.
         extra: what else each example needs, drawn with the crop's generator: a float32 vector.
     Returns:
         A ``tf.data.Dataset`` of ``[batch, size, size, 3]`` in 0..1, or of pairs with ``extra``'s ``[batch, N]``.
@@ -99,7 +110,7 @@ def stream(
         for step in range(len(files)):
             file = files[order(epoch)[(position + step) % len(files)]]
             try:
-                square = crop(images.open_picture(file), size, rng)
+                square = crop(images.open_picture(file), size, rng, zoom)
             except ImageError as error:
                 if file not in broken:
                     broken.add(file)

@@ -24,6 +24,11 @@ class ReflectedConv2D(keras.layers.Conv2D):
         """
         return super().call(reflected(images, self.kernel_size[0] // 2))
 
+    def compute_output_shape(self, shape: Any) -> Any:
+        """The shape of the result; Keras would reckon without the border."""
+        sides = [side and -(-side // stride) for side, stride in zip(shape[1:3], self.strides, strict=True)]
+        return (shape[0], *sides, self.filters)
+
 
 def reflected(images: Any, border: int) -> Any:
     """The pictures with ``border`` pixels around them, mirrored at the outermost pixel."""

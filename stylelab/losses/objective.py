@@ -82,7 +82,11 @@ class PerceptualObjective:
     def targets(self, images: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Content target and style target (of one region) of ``images``, in one pass through the network."""
         features = self.extractor(images)
-        return {name: features[name] for name in self.content_layers}, self._statistics(features, None)[0]
+        return {name: features[name] for name in self.content_layers}, self.statistics(features)
+
+    def statistics(self, features: dict[str, Any]) -> dict[str, Any]:
+        """The style layers' statistics of features that the extractor gave, for a style target of one region."""
+        return self._statistics(features, None)[0]
 
     def __call__(
         self,

@@ -1,0 +1,95 @@
+"""Adaptive instance normalization, and the decoder that turns normalized features back into a picture."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..backend import keras, ops, tf
+from ..features import STYLE_LAYERS
+from ..layers import ReflectedConv2D, enlarged, instance_moments
+
+ENCODED = STYLE_LAYERS[-1]  # block4_conv1, Huang and Belongie's (2017, section 6) relu4_1
+# The size of each layer's features: their mean standard deviation on the shipped paintings and photos, rounded.
+UNITS = {"block1_conv1": 40.0, "block2_conv1": 190.0, "block3_conv1": 250.0, "block4_conv1": 115.0}
+
+Moments = tuple[Any, Any]  # mean and standard deviation, [B, 1, 1, C] each, or [B, H, W, C] where they differ by region
+
+
+def style_moments(features: Mapping[str, Any]) -> dict[str, Moments]:
+    """Mean and standard deviation of each channel of the style layers: all that the network learns of a painting.
+
+    Args:
+        features: ``[B, H, W, C]`` by layer, from VGG16.
+    Returns:
+        For each of ``STYLE_LAYERS`` two tensors ``[B, 1, 1, C]``.
+    """
+    found = {}
+    for name in STYLE_LAYERS:
+        mean, variance = instance_moments(features[name])
+        found[name] = (mean, ops.sqrt(variance + 1e-5))
+    return found
+
+
+def adain(features: Any, style: Moments) -> Any:
+    """The features with the style's mean and standard deviation: ``σ_s (x - μ_x) / σ_x + μ_s``.
+
+    Huang and Belongie (2017, eq. 8), with their 1e-5 under the root.
+
+    Args:
+        features: ``[B, H, W, C]``, computed in float32.
+        style: mean and standard deviation, ``[B or 1, 1, 1, C]``, or ``[1, H, W, C]`` to style by regions.
+    """
+    features = ops.cast(features, "float32")
+    mean, variance = instance_moments(features)
+    return style[1] * (features - mean) * ops.rsqrt(variance + 1e-5) + style[0]
+
+
+class Decoder(keras.Model):
+    """From VGG16's ``block4_conv1`` back to a picture, renormalized with the style at every level on the way.
+
+    Huang and Belongie (2017) normalize once, at ``block4_conv1``, and their decoder has no normalization: it must read
+    from 512 means and deviations what the strokes and colors are like. Ours mirrors the encoder, and takes over the
+    painting's moments of ``block3_conv1``, ``block2_conv1`` and ``block1_conv1`` where it has as many channels: in the
+    same sense, at the scale where they were measured. One convolution a level less than the encoder, none of 64
+    channels at full resolution: a CPU's time goes there.
+
+    Args:
+        dtype: policy of the layers; variables are float32 in all of them.
+    """
+
+    def __init__(self, dtype: str = "float32"):
+        super().__init__(dtype=dtype, autocast=False)
+
+        def convolution(filters: int) -> Any:
+            return ReflectedConv2D(filters, 3, dtype=dtype)
+
+        self.eighth = convolution(256)
+        self.quarter = [convolution(256), convolution(128)]
+        self.half = [convolution(128), convolution(64)]
+        self.full = [convolution(32), convolution(3)]
+        channels = {"block1_conv1": 64, "block2_conv1": 128, "block3_conv1": 256}
+        neutral = {name: (tf.zeros((1, 1, 1, c)), tf.ones((1, 1, 1, c))) for name, c in channels.items()}
+        self((tf.zeros((1, 2, 2, 512)), neutral))  # builds the variables
+
+    def call(self, inputs: tuple[Any, Mapping[str, Moments]]) -> Any:
+        """The picture.
+
+        Args:
+            inputs: normalized features ``[B, h, w, 512]`` of ``block4_conv1``; and the moments for the other layers, of
+                which those by region are ``[1, H, W, C]`` at the size of the layer's features.
+        Returns:
+            float32 ``[B, 8 h, 8 w, 3]`` around 0..1, not clipped: clipping would stop the gradient.
+        """
+        features, style = inputs
+
+        def renormalized(x: Any, name: str) -> Any:
+            mean, deviation = style[name]
+            return ops.relu(ops.cast(adain(x, (mean / UNITS[name], deviation / UNITS[name])), self.compute_dtype))
+
+        x = ops.cast(features / UNITS[ENCODED], self.compute_dtype)
+        x = ops.relu(self.eighth(x))
+        first, second = self.quarter
+        x = ops.relu(second(renormalized(first(enlarged(x)), "block3_conv1")))
+        first, second = self.half
+        x = renormalized(second(renormalized(first(enlarged(x)), "block2_conv1")), "block1_conv1")
+        first, second = self.full
+        return 0.5 + 0.25 * ops.cast(second(ops.relu(first(enlarged(x)))), "float32")
