@@ -35,6 +35,12 @@ def reflected(images: Any, border: int) -> Any:
     return tf.pad(images, [(0, 0), (border, border), (border, border), (0, 0)], "REFLECT") if border else images
 
 
+def padded(images: Any, multiple: int) -> Any:
+    """The pictures mirrored at the right and the bottom until both sides are multiples of ``multiple``."""
+    height, width = ops.shape(images)[1:3]
+    return tf.pad(images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], "REFLECT")
+
+
 def enlarged(images: Any) -> Any:
     """Each pixel twice in both directions: what a resize-convolution convolves.
 

@@ -233,16 +233,7 @@ class Optimize(Stylizer):
         objective = self.objective
         longest = max(photo.shape[1:3])
         each = []
-        for picture in style.pictures:
-            # Never enlarged: a blurred painting has another style. Never shrunk below what the network takes.
-            native, least = picture.shape[:2], objective.extractor.min_size
-            if min(native) < least:
-                raise SettingsError(
-                    f"A picture of style {style.name!r} is {native[1]}x{native[0]} px, too small for the network; "
-                    f"both sides need at least {least} px."
-                )
-            scale = min(1.0, max(longest / max(native), least / min(native)))
-            picture = images.resize(picture, tuple(max(least, round(side * scale)) for side in native))
+        for picture in style.at(longest, objective.extractor.min_size):
             each.extend(objective.style_target(picture[None]))
         targets = [blend(each, style.weights)] if masks is None else each
         if strength < 1:

@@ -82,6 +82,26 @@ class Style:
         names = (names,) if isinstance(names, str) else tuple(names)
         return cls(" + ".join(names), (), tuple(weights) if weights is not None else (1.0,) * len(names), names)
 
+    def at(self, size: int, least: int = 16) -> list[np.ndarray]:
+        """The pictures with a long side of ``size`` px, as strokes of that size need it.
+
+        Never enlarged, since a blurred painting has another style, and never with a side under ``least``.
+
+        Raises:
+            SettingsError: a picture is smaller than ``least``.
+        """
+        sized = []
+        for picture in self.pictures:
+            height, width = picture.shape[:2]
+            if min(height, width) < least:
+                raise SettingsError(
+                    f"A picture of style {self.name!r} is {width}x{height} px, too small for the network; "
+                    f"both sides need at least {least} px."
+                )
+            scale = min(1.0, max(size / max(height, width), least / min(height, width)))
+            sized.append(images.resize(picture, tuple(max(least, round(side * scale)) for side in (height, width))))
+        return sized
+
 
 def is_file(source: str | Path) -> bool:
     """Whether a style's source means a file: it has a suffix, or is there; else it is the name of a painting."""

@@ -216,6 +216,7 @@ def fit(
         epochs=math.ceil(plan.steps / plan.every),
         steps_per_epoch=plan.every,
         validation_data=held_out,
+        shuffle=False,  # the stream is shuffled, by its own seed
         verbose=0,
         callbacks=[look, *callbacks],
     )

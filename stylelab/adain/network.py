@@ -8,6 +8,7 @@ from ..features import STYLE_LAYERS
 from ..layers import ReflectedConv2D, enlarged, instance_moments
 
 ENCODED = STYLE_LAYERS[-1]  # block4_conv1, Huang and Belongie's (2017, section 6) relu4_1
+WIDEST = "block2_conv1"  # half the picture's size: there the decoder takes over block1_conv1's moments too
 # The size of each layer's features: their mean standard deviation on the shipped paintings and photos, rounded.
 UNITS = {"block1_conv1": 40.0, "block2_conv1": 190.0, "block3_conv1": 250.0, "block4_conv1": 115.0}
 
@@ -75,7 +76,7 @@ class Decoder(keras.Model):
 
         Args:
             inputs: normalized features ``[B, h, w, 512]`` of ``block4_conv1``; and the moments for the other layers, of
-                which those by region are ``[1, H, W, C]`` at the size of the layer's features.
+                which those by region are ``[1, H, W, C]`` at the size of the layer's features, or of ``WIDEST``'s.
         Returns:
             float32 ``[B, 8 h, 8 w, 3]`` around 0..1, not clipped: clipping would stop the gradient.
         """

@@ -116,12 +116,6 @@ class StyleNetwork(keras.Model):
         return sum(2 * table.scale.shape[1] for table in tables)
 
 
-def padded(images: Any, multiple: int = MULTIPLE) -> Any:
-    """The pictures mirrored at the right and the bottom until both sides are multiples of ``multiple``."""
-    height, width = ops.shape(images)[1:3]
-    return tf.pad(images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], "REFLECT")
-
-
 def save(network: StyleNetwork, path: str | Path, **facts: Any) -> Path:
     """Writes the weights in float16, and beside them a JSON file with the architecture, the styles and ``facts``.
 

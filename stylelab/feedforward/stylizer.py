@@ -8,9 +8,10 @@ import numpy as np
 from .. import samples
 from ..backend import tf
 from ..errors import SettingsError
+from ..layers import padded
 from ..stylizers import Style, Stylizer
 from ..training import require_memory
-from .network import MULTIPLE, StyleNetwork, load, padded
+from .network import MULTIPLE, StyleNetwork, load
 
 
 class FeedForward(Stylizer):
