@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR: from here on errors show, and what the user set holds.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -47,4 +48,10 @@ with stderr_held_back():
 
 ops = keras.ops
 
-__all__ = ["keras", "ops", "tf"]
+__all__ = ["at_least_float32", "keras", "ops", "tf"]
+
+
+def at_least_float32(x: Any) -> Any:
+    """The tensor in float32, or in float64 if it is float64: half precision overflows in a Gram matrix."""
+    x = ops.convert_to_tensor(x)
+    return x if x.dtype in ("float64", "float32") else ops.cast(x, "float32")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import samples
-from .backend import keras, ops, tf
+from .backend import at_least_float32, keras, ops, tf
 from .errors import ImageError, SettingsError, WeightsError
 
 CONTENT_LAYERS = ("block4_conv2",)  # Gatys et al. (2016), section 3: conv4_2
@@ -165,9 +165,8 @@ def smooth_activations(features: Any, temperature: float = 1.0) -> Any:
     Returns:
         ``[B, H, W, C]``, not negative, with mean 1 for each picture; larger where the feature is larger.
     """
-    features = ops.convert_to_tensor(features)
+    features = at_least_float32(features)
     rows = ops.reshape(features, (ops.shape(features)[0], -1))
-    rows = rows if rows.dtype == "float64" else ops.cast(rows, "float32")
     count = ops.cast(ops.shape(rows)[1], rows.dtype)
     return ops.reshape(count * ops.softmax(rows / temperature), ops.shape(features))
 

@@ -102,6 +102,23 @@ class TestTerms:
         assert list(of.content_target(PHOTO)) == ["content", "fine"]
         assert [list(region) for region in of.style_target(PHOTO)] == [["fine", "coarse"]]
 
+    @pytest.mark.parametrize("style_loss", STYLE_LOSSES)
+    def test_both_targets_in_one_pass_are_those_of_two(self, style_loss):
+        seen = []
+
+        def counted(images):
+            seen.append(images)
+            return pyramid(images)
+
+        of = objective(style_loss=style_loss)
+        of.extractor = counted
+        both = of.targets(PHOTO)
+        assert len(seen) == 1
+        for one, expected in zip(both, (of.content_target(PHOTO), of.style_target(PHOTO)[0]), strict=True):
+            assert list(one) == list(expected)
+            for name in one:
+                np.testing.assert_array_equal(one[name], expected[name])
+
 
 class TestRegions:
     left = np.concatenate([np.ones((1, 16, 12, 1)), np.zeros((1, 16, 12, 1))], axis=2)

@@ -78,6 +78,35 @@ class TestStyle:
         with pytest.raises(SettingsError, match=words):
             Style.of(source, weights)
 
+    def test_a_shipped_painting_keeps_its_name_and_a_picture_of_ones_own_has_none(self, data):
+        """Or a file that is called like a painting would be taken for it."""
+        file = data / "styles" / "hokusai_great_wave.jpg"
+        assert Style.of(["hokusai_great_wave", file, PAINTING.astype("float32")]).names == (
+            "hokusai_great_wave",
+            "",
+            "",
+        )
+        assert Style.of(Style.of("hokusai_great_wave"), weights=[2]).names == ("hokusai_great_wave",)
+
+    def test_by_trained_names_no_picture_is_read(self):
+        style = Style.trained(["mine", "yours"], [1, 3])
+        assert (style.name, style.pictures, style.names) == ("mine + yours", (), ("mine", "yours"))
+        assert Style.trained("mine").weights == (1.0,)
+        with pytest.raises(SettingsError, match="has 2 pictures and 1 weights"):
+            Style.trained(["mine", "yours"], [1])
+
+    @pytest.mark.parametrize(("height", "width"), [(40, 100), (100, 40), (100, 100)])
+    def test_at_a_size_is_never_enlarged_and_never_under_the_least(self, height, width):
+        picture = rng.random((height, width, 3)).astype("float32")
+        style = Style("one", (picture,), (1.0,))
+        np.testing.assert_array_equal(style.at(500)[0], picture)
+        assert max(style.at(50)[0].shape) == 50
+        small = style.at(16, least=32)[0]
+        assert min(small.shape[:2]) == 32
+        assert abs(small.shape[1] / small.shape[0] - width / height) < 0.05
+        with pytest.raises(SettingsError, match=r"'one' is .* too small for the network"):
+            style.at(500, least=101)
+
     def test_a_missing_file_is_an_image_error(self, tmp_path):
         with pytest.raises(ImageError, match=r"nowhere\.jpg"):
             Style.of(tmp_path / "nowhere.jpg")
@@ -186,15 +215,36 @@ def test_wrappers_nest_and_product_pixels_win():
     np.testing.assert_array_equal(both[:, 8:16, 10:20], PHOTO[:, 8:16, 10:20])
 
 
+class Known(Negative):
+    """Trained for one style, which no picture shows."""
+
+    styles = ("mine",)
+
+    def _resolve(self, style):
+        return Style.trained(style) if isinstance(style, str) else style
+
+    def _stylize(self, content, style, **settings):
+        return np.full_like(content, len(style.names) / 10)
+
+
+def test_wrappers_take_the_styles_that_the_inner_method_was_trained_for():
+    whole = np.ones((24, 30, 1))
+    for wrapped in (KeepColor(Known()), KeepProduct(Known(), whole), KeepProduct(KeepColor(Known()), whole)):
+        assert wrapped.styles == ("mine",)
+        assert wrapped.stylize(PHOTO, "mine").shape == PHOTO.shape
+    np.testing.assert_allclose(KeepProduct(Known(), 0 * whole).stylize(PHOTO, "mine"), 0.1)
+
+
 def test_regions_are_refused_by_a_method_without_them():
     with pytest.raises(SettingsError, match="cannot style by regions"):
         Negative().stylize(PHOTO, PAINTING, regions=np.ones((1, 24, 30, 1)))
 
 
 class TestRegistry:
-    def test_every_registered_method_is_a_stylizer_that_takes_no_setting(self):
-        for name in stylizers.names():
-            assert isinstance(stylizers.get(name), Stylizer)
+    @pytest.mark.weights
+    @pytest.mark.parametrize("name", stylizers.names())
+    def test_every_registered_method_is_a_stylizer_that_takes_no_setting(self, name):
+        assert isinstance(stylizers.get(name), Stylizer)
 
     def test_unknown_method_and_setting(self):
         with pytest.raises(SettingsError, match="'optimise' is not known"):

@@ -9,9 +9,8 @@ logits, and **all are to be minimized**: where a paper maximizes, the sign is tu
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..backend import keras, ops, tf
+from ..backend import at_least_float32, keras, ops, tf
 from ..errors import SettingsError
-from .perceptual import at_least_float32
 
 
 class AdversarialLoss(NamedTuple):

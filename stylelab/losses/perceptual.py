@@ -12,15 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import keras, ops
+from ..backend import at_least_float32, keras, ops
 
 EPSILON = 1e-8  # keeps a zero target finite; VGG's squared features are of the order of 1e3 to 1e6
-
-
-def at_least_float32(x: Any) -> Any:
-    """The tensor in float32, or in float64 if it is float64: half precision overflows in a Gram matrix."""
-    x = ops.convert_to_tensor(x)
-    return x if x.dtype in ("float64", "float32") else ops.cast(x, "float32")
 
 
 def content_loss(features: Any, target: Any) -> Any:

@@ -29,8 +29,7 @@ def curves(
     require_something(lines, [ys for _, ys in lines.values()])
     figure, axes = _axes(x, y, title)
     for k, (name, (xs, ys)) in enumerate(lines.items()):
-        dash = DASHES[(k + k // len(COLORS)) % len(DASHES)]  # the eighth line has the first's color in another dash
-        axes.plot(xs, ys, color=COLORS[k % len(COLORS)], linestyle=dash, label=name, linewidth=1.8)
+        axes.plot(xs, ys, **_look(k), label=name)
     if log:
         axes.set_yscale("log")
     beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(lines) > 5 else {}
@@ -108,11 +107,11 @@ def gradient_check(steps: Sequence[float], errors: Any, title: str = "") -> Plot
     axes.set(xscale="log", yscale="log")
     best = []
     for k, (name, values) in enumerate(lines.items()):
-        color, dash = COLORS[k % len(COLORS)], DASHES[(k + k // len(COLORS)) % len(DASHES)]
+        look = _look(k)
         at = int(values.argmin())
         best.append(f"{name}: best {values[at]:.1e} at h = {h[at]:.1e}")
-        axes.plot(h, values, color=color, linestyle=dash, linewidth=1.8, label=best[-1])
-        axes.plot(h[at], values[at], "o", markersize=9, markerfacecolor="white", markeredgecolor=color)
+        axes.plot(h, values, **look, label=best[-1])
+        axes.plot(h[at], values[at], "o", markersize=9, markerfacecolor="white", markeredgecolor=look["color"])
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.15))
     return Plot(figure, f"relative error of finite differences against the step; {'; '.join(best)}")
 
@@ -144,3 +143,9 @@ def _axes(x: str, y: str, title: str) -> tuple[Figure, Any]:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _look(k: int) -> dict[str, Any]:
+    """Of the k-th line: the eighth has the first's color in another dash."""
+    dash = DASHES[(k + k // len(COLORS)) % len(DASHES)]
+    return {"color": COLORS[k % len(COLORS)], "linestyle": dash, "linewidth": 1.8}
