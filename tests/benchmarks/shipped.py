@@ -138,12 +138,11 @@ def story(arguments):
         lines[f"leg {number}, training"] = (steps, [entry["loss"] for entry in log])
         done = steps[-1]
     curve = plots.curves(lines, "steps", "objective", log=True, title=f"Training of '{arguments.kind}'")
-    (arguments.out / f"{arguments.kind}_curve.png").write_bytes(curve._repr_png_())
+    curve.save(arguments.out / f"{arguments.kind}_curve.png")
     last = arguments.legs[-1]
-    files = sorted(last.glob("at*.weights.h5"), key=lambda file: int(file.name[2:].split(".")[0]))
-    files = {
-        **{f"at step {file.name[2:].split('.')[0]}": file for file in files},
-        "at the end": last / "end.weights.h5",
+    steps = sorted(int(file.name[2:].split(".")[0]) for file in last.glob("at*.weights.h5"))
+    files = {f"at step {step}": last / f"at{step}.weights.h5" for step in steps} | {
+        "at the end": last / "end.weights.h5"
     }
     table = []
     for file in files.values():
@@ -153,7 +152,7 @@ def story(arguments):
         photos = [images.resize(samples.load(product), 384) for product, _ in row]
         table.append([stylizer.stylize(p[None], name)[0] for p, (_, name) in zip(photos, row, strict=True)])
     drawn = plots.grid(table, list(files), [f"{product}, {name}" for product, name in row], height=2.4)
-    (arguments.out / f"{arguments.kind}_pictures.png").write_bytes(drawn._repr_png_())
+    drawn.save(arguments.out / f"{arguments.kind}_pictures.jpg")
 
 
 def main():
