@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -103,19 +104,23 @@ def stream(
     files = list(files)
     order = lru_cache(4)(lambda epoch: np.random.default_rng((seed, epoch)).permutation(len(files)))
     broken: set[Path] = set()
+    # Reading a picture records Python's warnings, of the whole process: the threads below would take each other's.
+    reading = Lock()
 
     def example(index: np.int64) -> list[np.ndarray]:
         epoch, position = divmod(int(index), len(files))
         rng = np.random.default_rng((seed, epoch, position))
         for step in range(len(files)):
             file = files[order(epoch)[(position + step) % len(files)]]
-            try:
-                square = crop(images.open_picture(file), size, rng, zoom)
-            except ImageError as error:
-                if file not in broken:
-                    broken.add(file)
-                    warnings.warn(f"A photo was left out: {error}", stacklevel=1)
-                continue
+            with reading:
+                try:
+                    picture = images.open_picture(file)
+                except ImageError as error:
+                    if file not in broken:
+                        broken.add(file)
+                        warnings.warn(f"A photo was left out: {error}", stacklevel=1)
+                    continue
+            square = crop(picture, size, rng, zoom)
             return [square.astype("float32"), *([] if extra is None else [extra(rng).astype("float32")])]
         raise ImageError("None of the photos can be read; see the warnings above.")
 

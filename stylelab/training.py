@@ -208,6 +208,8 @@ def fit(
     folder = Path(folder)
     look = _Look(model, plan, folder)
     if look.finished():
+        # The checkpoint has the weights before Keras exchanged them for their average at the end of the run.
+        model.optimizer.finalize_variable_values(model.trainable_variables)
         return look.log
     first = look.step // plan.every
     model.fit(
