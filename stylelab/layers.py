@@ -29,6 +29,10 @@ class ReflectedConv2D(keras.layers.Conv2D):
         sides = [side and -(-side // stride) for side, stride in zip(shape[1:3], self.strides, strict=True)]
         return (shape[0], *sides, self.filters)
 
+    def get_config(self) -> dict[str, Any]:
+        """Keras's, less the padding, which is always the mirror."""
+        return {name: value for name, value in super().get_config().items() if name != "padding"}
+
 
 def reflected(images: Any, border: int) -> Any:
     """The pictures with ``border`` pixels around them, mirrored at the outermost pixel."""
@@ -71,6 +75,10 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
     def __init__(self, styles: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)  # moments and tables stay float32: half precision would blur colors
         self.styles = styles
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras's, with the number of styles."""
+        return {**super().get_config(), "styles": self.styles}
 
     def build(self, shape: Sequence[int | None]) -> None:
         """Scales around 1 and shifts around 0, as different from one another as a style's first guess should be."""

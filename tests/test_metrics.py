@@ -314,3 +314,53 @@ class TestDistances:
         f, t = (np.asarray(of(x[None])["block4_conv2"], "float64") for x in (square, other))
         expected = np.sum((f - t) ** 2) / np.sum(t**2)
         assert metrics.content_distance(square, other, 128) == pytest.approx(expected, rel=1e-3)
+
+
+# ---- checkerboard ----------------------------------------------------------------------------------------------
+
+
+def waves(period, size=(96, 80), amplitude=0.05):
+    """A smooth picture, and the same with a pattern of this period."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    smooth = np.repeat((0.5 + 0.2 * np.sin(rows / 9 + columns / 13))[..., None], 3, -1)
+    pattern = np.cos(2 * np.pi * (rows + columns) / period)[..., None]
+    return smooth.astype("float32"), (smooth + amplitude * pattern).astype("float32")
+
+
+@pytest.mark.parametrize("period", [2, 4])
+@pytest.mark.parametrize("size", [(96, 80), (97, 83), (32, 200)])
+def test_a_pattern_of_two_or_four_pixels_stands_out(period, size):
+    smooth, patterned = waves(period, size)
+    assert metrics.checkerboard(smooth) < 10
+    assert metrics.checkerboard(patterned) > 1000
+    fainter = waves(period, size, amplitude=0.01)[1]
+    assert metrics.checkerboard(smooth) < metrics.checkerboard(fainter) < metrics.checkerboard(patterned)
+
+
+@pytest.mark.parametrize("period", [3, 5, 10])
+def test_patterns_of_other_periods_do_not_count(period):
+    assert metrics.checkerboard(waves(period)[1]) < 10
+
+
+def test_a_pattern_in_one_color_counts():
+    smooth, patterned = waves(2)
+    smooth[..., 2] = patterned[..., 2]
+    assert metrics.checkerboard(smooth) > 1000
+
+
+def test_a_checkerboard_does_not_depend_on_contrast_brightness_or_mirroring():
+    noisy = np.random.default_rng(0).random((64, 64, 3), dtype="float32")
+    measured = metrics.checkerboard(noisy)
+    assert measured < 5, "of noise every frequency has its share"
+    assert metrics.checkerboard(0.5 * noisy + 0.25) == pytest.approx(measured, rel=1e-3)
+    assert metrics.checkerboard(np.swapaxes(noisy, 0, 1)) == pytest.approx(measured, rel=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_a_flat_picture_has_no_checkerboard(value):
+    assert metrics.checkerboard(np.full((40, 40, 3), value, "float32")) == pytest.approx(1, abs=0.01)
+
+
+def test_a_picture_too_small_for_a_spectrum_is_refused():
+    with pytest.raises(ImageError, match="at least 32 px, not 35x31"):
+        metrics.checkerboard(np.zeros((31, 35, 3), "float32"))
