@@ -52,7 +52,8 @@ def enlarged(images: Any) -> Any:
     nearest-neighbor resizing and a plain convolution cannot (Odena et al. 2016, "Deconvolution and checkerboard
     artifacts").
     """
-    return ops.repeat(ops.repeat(images, 2, axis=1), 2, axis=2)
+    # Four copies laid out as blocks of 2 x 2: what repeating gives, a fifth of the network's time faster in OpenVINO.
+    return tf.nn.depth_to_space(tf.concat([images] * 4, -1), 2)
 
 
 def instance_moments(features: Any) -> tuple[Any, Any]:

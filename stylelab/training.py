@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +14,11 @@ import numpy as np
 
 from . import files
 from .backend import keras, tf
-from .errors import ResourceError, SettingsError, WeightsError
+from .errors import SettingsError, WeightsError
+from .machine import cpu_has_bfloat16
+from .machine import memory_available as memory_available  # all long runs ask for these here
+from .machine import peak_memory as peak_memory
+from .machine import require_memory as require_memory
 
 
 @cache
@@ -29,54 +32,12 @@ def precision() -> str:
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "bfloat16" if capability >= (8, 0) else "mixed_float16"
-    flags = Path("/proc/cpuinfo")  # elsewhere the flags cannot be read without a dependency: float32 is safe
-    has = flags.read_text() if flags.exists() else ""
-    return "bfloat16" if "avx512_bf16" in has or "amx_bf16" in has else "float32"
+    return "bfloat16" if cpu_has_bfloat16() else "float32"
 
 
 def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow: the same seed gives the same numbers on the same machine."""
     keras.utils.set_random_seed(seed)
-
-
-def memory_available() -> int:
-    """Bytes that a run may still take: of the machine, or of its container if that has a lower limit."""
-    import psutil
-
-    available = psutil.virtual_memory().available
-    limit, used, stat = (Path("/sys/fs/cgroup") / f"memory.{name}" for name in ("max", "current", "stat"))
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        # Files that were read count as used; their pages are given back when somebody needs them.
-        counts = dict(line.split() for line in stat.read_text().splitlines()) if stat.exists() else {}
-        cache = int(counts.get("inactive_file", 0))
-        available = min(available, int(limit.read_text()) - int(used.read_text()) + cache)
-    return available
-
-
-def peak_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    import psutil
-
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
-
-
-def require_memory(needed: int, what: str) -> None:
-    """Refuses a run that would not fit.
-
-    Raises:
-        ResourceError: ``needed`` bytes are more than :func:`memory_available`.
-    """
-    available = memory_available()
-    if needed > available:
-        raise ResourceError(
-            f"{what} needs about {needed / 1e9:.1f} GB of memory and {available / 1e9:.1f} GB are free; "
-            f"choose a smaller size."
-        )
 
 
 class Progress:

@@ -269,7 +269,7 @@ class TestCallback:
 
 class TestMemory:
     def test_a_run_that_cannot_fit_is_refused_before_its_first_step(self, monkeypatch):
-        monkeypatch.setattr("stylelab.training.memory_available", lambda: 10_000)
+        monkeypatch.setattr("stylelab.machine.memory_available", lambda: 10_000)
         seen = []
         with pytest.raises(ResourceError, match=r"40x32 px needs about .* GB of memory and .* are free"):
             tiny().stylize(PHOTOS[:1], PAINTING, callback=seen.append)

@@ -32,9 +32,9 @@ def words(text):
 
 # The course's order: a module imports only modules before it. A package (losses, exercises) is one entry.
 ORDER = words(
-    "errors files backend profiles formats images samples datasets features losses metrics plots pages stylizers"
-    " training descent optimize layers learning engines feedforward adain finetune tiling gans catalog exercises course"
-    " workbench cli"
+    "errors files machine backend profiles formats images samples datasets features losses metrics plots pages"
+    " stylizers training descent optimize layers learning engines feedforward adain finetune tiling gans catalog"
+    " exercises course workbench cli"
 )
 # They compute with TensorFlow, so importing them imports it. All others import them inside functions only.
 HEAVY = words(

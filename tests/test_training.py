@@ -27,7 +27,7 @@ def machine(monkeypatch, tmp_path):
         details = {} if capability == "unknown" else {"compute_capability": capability}
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
 
-    monkeypatch.setattr(training, "Path", lambda path: tmp_path / str(path).lstrip("/"))
+    monkeypatch.setattr("stylelab.machine.Path", lambda path: tmp_path / str(path).lstrip("/"))
     training.precision.cache_clear()
     yield build
     training.precision.cache_clear()

@@ -1,43 +1,15 @@
 """The network: an encoder, residual blocks and a decoder under conditional instance normalization."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..backend import keras, ops, tf
-from ..errors import SettingsError, WeightsError
+from ..errors import SettingsError
 from ..layers import ConditionalInstanceNormalization, ReflectedConv2D, enlarged, instance_moments
-
-MULTIPLE = 4  # the encoder halves twice
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The sizes of a :class:`StyleNetwork`.
-
-    Johnson et al. (2016) have 32, 64 and 128 channels and a 9 x 9 convolution at full resolution at both ends. Ours
-    begins on 2 x 2 blocks of pixels as channels, and its widest part is at a quarter of the resolution: on a CPU
-    the layers at full resolution cost most and see least. `make bench` has the times.
-
-    Attributes:
-        half: channels at half resolution.
-        quarter: channels at a quarter of it, where the residual blocks are.
-        full: channels at full resolution, before the last convolution.
-        blocks: residual blocks of two 3 x 3 convolutions.
-        last: size of the last convolution's kernel.
-    """
-
-    half: int = 32
-    quarter: int = 96
-    full: int = 16
-    blocks: int = 5
-    last: int = 5
-
-    def __post_init__(self) -> None:
-        if min(self.half, self.quarter, self.full, self.blocks) < 1 or self.last < 1 or self.last % 2 == 0:
-            raise SettingsError("A network needs at least 1 channel and block everywhere, and an odd last kernel.")
+from .description import Architecture, described, description_of
 
 
 class StyleNetwork(keras.Model):
@@ -126,14 +98,9 @@ def save(network: StyleNetwork, path: str | Path, **facts: Any) -> Path:
     from ..training import save_weights
 
     path = save_weights(network, path)
-    described = {"architecture": asdict(network.architecture), "styles": network.styles, **facts}
-    files.write(description_of(path), (json.dumps(described, indent=2) + "\n").encode())
+    facts = {"architecture": asdict(network.architecture), "styles": network.styles, **facts}
+    files.write(description_of(path), (json.dumps(facts, indent=2) + "\n").encode())
     return path
-
-
-def description_of(path: str | Path) -> Path:
-    """The JSON file beside a weights file."""
-    return Path(str(path).removesuffix(".weights.h5") + ".json")
 
 
 def load(path: str | Path, *, dtype: str = "float32") -> StyleNetwork:
@@ -144,14 +111,7 @@ def load(path: str | Path, *, dtype: str = "float32") -> StyleNetwork:
     """
     from ..training import load_weights
 
-    beside = description_of(path)
-    try:
-        described = json.loads(beside.read_text(encoding="utf-8"))
-        network = StyleNetwork(described["styles"], Architecture(**described["architecture"]), dtype=dtype)
-    except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
-        raise WeightsError(
-            f"{beside} does not describe a style network ({error}); keep the .json and the .weights.h5 of one "
-            f"training together."
-        ) from error
+    styles, architecture = described(path)
+    network = StyleNetwork(styles, architecture, dtype=dtype)
     load_weights(network, path)
     return network

@@ -1,17 +1,18 @@
 """The network as a method like the others."""
 
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import samples
-from ..backend import tf
-from ..errors import SettingsError
-from ..layers import padded
+from .. import engines, samples
+from ..errors import SettingsError, WeightsError
+from ..machine import require_memory
 from ..stylizers import Style, Stylizer
-from ..training import require_memory
-from .network import MULTIPLE, StyleNetwork, load
+from .description import MULTIPLE, described
 
 
 class FeedForward(Stylizer):
@@ -20,20 +21,82 @@ class FeedForward(Stylizer):
     Args:
         weights: a ``.weights.h5`` file that ``stylelab train`` wrote; None for the network that ships, which knows all
             shipped paintings.
-        network: a network in place of a file.
+        network: a network in place of a file. It may still learn, so ``"auto"`` is TensorFlow, and its precision its
+            own; OpenVINO would go on with the weights of the first call.
+        engine, precision: what computes, and in which arithmetic, see :func:`stylelab.engines.settled`.
+    Raises:
+        SettingsError: an engine that is not installed, or an unknown name.
+        WeightsError: the file is missing, or damaged.
     """
 
-    def __init__(self, weights: str | Path | None = None, *, network: StyleNetwork | None = None):
-        self.network = network or load(weights or samples.weights("feedforward"))
-        self.styles = tuple(self.network.styles)
-        self._forward = tf.function(
-            lambda images, shares: tf.clip_by_value(self.network((images, shares)), 0.0, 1.0),
-            input_signature=[tf.TensorSpec([None, None, None, 3]), tf.TensorSpec([None, 1 + len(self.styles)])],
+    styles: tuple[str, ...]
+
+    def __init__(
+        self,
+        weights: str | Path | None = None,
+        *,
+        network: Any = None,
+        engine: str = "auto",
+        precision: str | None = None,
+    ):
+        if network is None:
+            self.weights = Path(weights or samples.weights("feedforward"))
+            styles, self.architecture = described(self.weights)
+            self.engine, self.precision = engines.settled(engine, precision)
+        else:
+            own = "bfloat16" if network.compute_dtype == "bfloat16" else "float32"
+            self.engine, self.precision = engines.settled(
+                "tensorflow" if engine == "auto" else engine, precision or own
+            )
+            if self.engine == "tensorflow" and self.precision != own:
+                raise SettingsError(f"The network computes in {own}; build it in {precision}, or give its file.")
+            self.network, styles, self.architecture = network, network.styles, network.architecture
+        self.styles = tuple(styles)
+        self._forward = self.compiled(_picture)
+
+    @functools.cached_property
+    def network(self) -> Any:
+        """The :class:`StyleNetwork`; read when something needs it, which a converted copy does not."""
+        from .network import load
+
+        mixed = self.engine == "tensorflow" and self.precision == "bfloat16"
+        return load(self.weights, dtype="mixed_bfloat16" if mixed else "float32")
+
+    def compiled(self, function: Callable[..., Any], more: Sequence[engines.Shape] = ()) -> Callable[..., np.ndarray]:
+        """A function of the network and of tensors, computed by this stylizer's engine.
+
+        Args:
+            function: of the network, a photo ``[1, H, W, 3]``, shares ``[1, 1 + styles]`` and tensors of the shapes
+                ``more``, to one tensor.
+        Returns:
+            The function of arrays: photo, shares, and so on.
+        """
+        return engines.compiled(
+            lambda: functools.partial(function, self.network),
+            [(1, None, None, 3), (1, 1 + len(self.styles)), *more],
+            engine=self.engine,
+            precision=self.precision,
+            key=b"" if self.engine == "tensorflow" else self._key(function),
         )
+
+    def _key(self, function: Callable[..., Any]) -> bytes:
+        """A hash of the weights, the sizes, and the code that computes with them."""
+        here, digest = Path(__file__), hashlib.sha256(repr((function.__qualname__, self.architecture)).encode())
+        for code in (Path(function.__code__.co_filename), here.with_name("network.py"), here.parents[1] / "layers.py"):
+            digest.update(code.read_bytes())
+        if "network" in vars(self):
+            for array in self.network.get_weights():
+                digest.update(array.tobytes())
+        else:
+            try:
+                digest.update(self.weights.read_bytes())
+            except OSError as error:
+                raise WeightsError(f"The weights {self.weights} cannot be read: {error.strerror}.") from error
+        return digest.digest()
 
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes that one picture of this size takes at its peak: a few full-resolution layers at a time."""
-        return 4 * height * width * 3 * (self.network.architecture.full + self.network.architecture.half)
+        return 4 * height * width * 3 * (self.architecture.full + self.architecture.half)
 
     def shares(self, style: Style, strength: float = 1.0) -> np.ndarray:
         """The network's second input for a style: ``[1, 1 + styles]``, the photo's own share first; they sum to 1."""
@@ -60,17 +123,30 @@ class FeedForward(Stylizer):
     ) -> np.ndarray:
         height, width = content.shape[1:3]
         require_memory(self.memory_needed(height, width), f"Stylizing at {width}x{height} px")
-        shares = self.shares(style, strength)
-        results = []
-        for photo in content:  # one at a time: a batch needs more memory and no less time on a CPU
-            result = self._painted(photo[None], shares)
-            if strength < 1:
-                # The network keeps a photo only nearly; what it misses is added as far as the photo is wanted.
-                own = self._painted(photo[None], self.shares(style, 0.0))
-                result = np.clip(result + (1 - strength) * (photo - own), 0, 1)
-            results.append(result[0])
-        return np.stack(results)
+        result, paint = np.empty_like(content), functools.partial(painted, self._forward)
+        for k, photo in enumerate(content):  # one at a time: a batch needs more memory and no less time on a CPU
+            result[k] = self.at_strength(paint, photo, style, strength)
+        return result
 
-    def _painted(self, photo: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        height, width = photo.shape[1:3]
-        return self._forward(padded(photo, MULTIPLE), shares).numpy()[:, :height, :width]
+    def at_strength(
+        self, paint: Callable[[np.ndarray, np.ndarray], np.ndarray], photo: np.ndarray, style: Style, strength: float
+    ) -> np.ndarray:
+        """A photo ``[H, W, 3]`` in a style at some strength, by a function that paints a photo in :meth:`shares`."""
+        result = paint(photo, self.shares(style, strength))
+        if strength < 1:
+            # The network keeps a photo only nearly; what it misses is added as far as the photo is wanted.
+            result = np.clip(result + (1 - strength) * (photo - paint(photo, self.shares(style, 0.0))), 0, 1)
+        return result
+
+
+def painted(forward: Callable[..., np.ndarray], photo: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """A photo ``[H, W, 3]`` through a compiled function that needs sides in multiples: mirrored there, cut here."""
+    height, width = photo.shape[:2]
+    border = [(0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)]
+    return forward(np.pad(photo, border, "reflect")[None], *others)[0, :height, :width]
+
+
+def _picture(network: Any, photo: Any, shares: Any) -> Any:
+    from ..backend import ops
+
+    return ops.clip(network((photo, shares)), 0.0, 1.0)
