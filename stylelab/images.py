@@ -47,7 +47,7 @@ def open_picture(path: str | os.PathLike[str]) -> Picture:
 
 def read(path: str | os.PathLike[str]) -> np.ndarray:
     """The picture as float32 ``[H, W, 3]``, transparent parts laid over white. Raises as ``open_picture``."""
-    return _over(open_picture(path), 1.0)
+    return over(open_picture(path))
 
 
 def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -58,7 +58,7 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
     Raises:
         ImageError: as ``open_picture``, or the mask is not ``size`` (height, width).
     """
-    mask = luminance(_over(open_picture(path), 0.0))
+    mask = luminance(over(open_picture(path), 0.0))
     if size is not None and mask.shape[:2] != tuple(size):
         (height, width), (rows, columns) = mask.shape[:2], size
         sizes = f"is {width} x {height} px and its picture {columns} x {rows} px"
@@ -228,7 +228,8 @@ def composite(foreground: np.ndarray, background: np.ndarray, mask: np.ndarray) 
     return np.where(mask == 1, foreground, np.where(mask == 0, background, blend))
 
 
-def _over(picture: Picture, paper: float) -> np.ndarray:
+def over(picture: Picture, paper: float = 1.0) -> np.ndarray:
+    """The colors of a picture, transparent parts laid over a gray: 0 is black, 1 white."""
     if picture.alpha is None:
         return picture.rgb
     return composite(picture.rgb, np.full_like(picture.rgb, paper), picture.alpha)

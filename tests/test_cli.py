@@ -22,8 +22,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import minimum_filter
 
-from stylelab import cli, images, metrics, optimize, samples, stylizers
+from stylelab import cli, images, metrics, samples, stylizers
 from stylelab.backend import tf
+from stylelab.cli import demo
 from stylelab.errors import ImageError, WeightsError
 from tests import broken
 from tests.broken import CORPUS
@@ -54,7 +55,7 @@ class Negative(stylizers.Stylizer):
     def _stylize(self, content, style, *, strength, seed, callback, regions):
         given = types.SimpleNamespace(content=content, style=style, strength=strength, seed=seed, steps=self.steps)
         self.calls.append(given)
-        for step in (1, 2):
+        for step in (1, 2) if callback else ():
             callback(types.SimpleNamespace(step=step, steps=2, size=content.shape[1:3], loss=0.5))
         if self.error:
             raise self.error
@@ -179,6 +180,9 @@ def contents(folder: Path) -> dict[str, object]:
 def test_a_file_that_cannot_be_used(case, role, tmp_path, stylize):
     file, photo, output = case.make(tmp_path), put(tmp_path / "p.png", broken.RGB), tmp_path / "old.jpg"
     output.write_bytes(b"old")
+    if role == "photo" and case.name == "folder.jpg":
+        stylize(file, "-o", output).refused("old.jpg names one file", "-o DIR")
+        return
     before = contents(tmp_path)
     arguments = {"photo": [file], "style": [photo, "--style", file], "mask": [photo, "--mask", file]}[role]
     stylize(*arguments, "-o", output).refused(case.name, *case.error)
@@ -474,8 +478,8 @@ def test_seed_steps_and_strength_are_handed_on(tmp_path, stylize):
         (["--size", "20"], "p.png at 20x15 px is too small"),
         (["--size", str(10**8)], "more than 100,000,000 pixels"),
         (["--size", str(10**30)], "more than 100,000,000 pixels"),
-        (["--seed", "-1"], "--seed must be from 0"),
-        (["--seed", str(2**32)], "--seed must be from 0"),
+        (["--seed", "-1"], "seed must be from 0"),
+        (["--seed", str(2**32)], "seed must be from 0"),
         (["--strength", "-0.1"], "Strength must be from 0"),
         (["--strength", "1.1"], "Strength must be from 0"),
         (["--strength", "nan"], "Strength must be from 0"),
@@ -655,7 +659,7 @@ def test_a_picture_that_cannot_be_measured_is_written_all_the_same(tmp_path, mon
     monkeypatch.setattr(metrics, "style_distance", narrow)
     ran = stylize(put(tmp_path / "p.png", PHOTO), "-o", tmp_path / "o.png")
     ran.succeeded("no distances: vgg16 needs")
-    assert re.fullmatch(re.escape(f"{tmp_path / 'o.png'}: 64x48 px in ") + r"\d+ s\n", ran.out)
+    assert re.fullmatch(re.escape(f"{tmp_path / 'o.png'}: 64x48 px in ") + r"\d+\.\d s\n", ran.out)
     np.testing.assert_array_equal(levels(tmp_path / "o.png"), 255 - PHOTO)
 
 
@@ -750,30 +754,37 @@ def test_a_reader_that_has_seen_enough(unbuffered):
 
 
 def assert_demonstration(folder: Path, size: int) -> None:
-    """Three pictures, and a page with three cards that needs nothing else."""
-    pictures = [folder / f"{product}_{painting}.png" for product, painting in cli.DEMO]
-    assert set(folder.iterdir()) == {*pictures, folder / "index.html"} and len(pictures) == 3
-    for (product, _), picture in zip(cli.DEMO, pictures, strict=True):
+    """Six pictures, and a page with three cards that needs nothing else."""
+    pictures = {
+        folder / f"{product}_{painting}_{method}.png": product
+        for product, painting in demo.DEMO
+        for method in ("fast", "optimize")
+    }
+    assert set(folder.iterdir()) == {*pictures, folder / "index.html"} and len(pictures) == 6
+    for picture, product in pictures.items():
         result = images.read(picture)
         assert max(result.shape) == size
         assert np.abs(result - images.resize(samples.load(product), size)).max() > 0.01
     page = (folder / "index.html").read_text(encoding="utf-8")
-    assert page.count("<article>") == 3 and page.count("<img ") == 9
+    assert page.count("<article>") == 3 and page.count("<img ") == 12
     assert all(source.startswith("data:image/") for source in re.findall(r'(?:src|srcset)\s*=\s*"([^"]*)"', page))
     assert not re.search(r"<script|<iframe|url\(|@import", page)
     assert all(link.startswith("data:") for link in re.findall(r'<link[^>]*href="([^"]*)"', page))
-    for product, painting in cli.DEMO:
+    for product, painting in demo.DEMO:
         assert all(name.replace("_", " ") in page.lower().replace("_", " ") for name in (product, painting))
         assert samples.credit(painting).split(",")[0] in page
 
 
-def test_demo_writes_three_pictures_and_a_page(tmp_path, monkeypatch, command):
-    monkeypatch.setattr(optimize, "Optimize", Negative)
-    monkeypatch.setattr(cli, "DEMO_SIZE", 40)
+def test_demo_writes_each_product_by_both_methods_and_a_page(tmp_path, monkeypatch, command):
+    monkeypatch.setitem(stylizers._METHODS, "fast", (__name__, "Settled"))
+    monkeypatch.setitem(stylizers._METHODS, "optimize", (__name__, "Negative"))
+    monkeypatch.setattr(demo, "SIZE", 40)
     ran = command("demo", "-o", tmp_path / "new" / "out")
     assert ran.code == 0 and ran.err == ""
     assert_demonstration(tmp_path / "new" / "out", 40)
-    assert [call.style.name for call in ran.calls] == [painting for _, painting in cli.DEMO]
+    paintings = [painting for _, painting in demo.DEMO for _ in range(2)]
+    assert [call.style.name for call in ran.calls][1:] == paintings  # the first prepares the network
+    assert [call.steps for call in ran.calls][1:] == [7, demo.STEPS] * 3
     assert str(tmp_path / "new" / "out" / "index.html") in ran.out.splitlines()[-1]
 
 
@@ -796,7 +807,6 @@ def test_demo_into_a_file(tmp_path, command):
         "stylize p.png -o o.png --seed 0.5",
         "stylize p.png -o o.png --weights",
         "stylize p.png -o o.png --colour",
-        "stylize p.png q.png -o o.png",
         "styles all",
     ],
 )
@@ -850,7 +860,7 @@ def test_a_real_run_prints_one_line(tmp_path):
     command = [sys.executable, "-m", "stylelab.cli", "stylize", str(photo), *options]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert (ran.returncode, ran.stderr) == (0, "")
-    line = r": 48x36 px in \d+ s, style distance \d\.\d{3}, content distance \d\.\d\d\n"
+    line = r": 48x36 px in \d+\.\d s, style distance \d\.\d{3}, content distance \d\.\d\d\n"
     assert re.fullmatch(re.escape(str(output)) + line, ran.stdout)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.png", "p.png"]
     moved = levels(output).astype(float) - 255 * images.resize(PHOTO.astype(np.float32) / 255, 48)
@@ -859,8 +869,8 @@ def test_a_real_run_prints_one_line(tmp_path):
 
 @pytest.mark.weights
 def test_a_real_demonstration(tmp_path, monkeypatch, command):
-    monkeypatch.setattr(cli, "DEMO_STEPS", 4)
-    monkeypatch.setattr(cli, "DEMO_SIZE", 48)
+    monkeypatch.setattr(demo, "STEPS", 4)
+    monkeypatch.setattr(demo, "SIZE", 48)
     ran = command("demo", "-o", tmp_path / "out")
     assert ran.code == 0 and ran.err == ""
     assert_demonstration(tmp_path / "out", 48)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stylelab import images, stylizers
+from stylelab import images, samples, stylizers
 from stylelab.errors import ImageError, SettingsError
-from stylelab.stylizers import KeepColor, KeepProduct, Style, Stylizer, coral
+from stylelab.stylizers import KeepColor, KeepProduct, KeepWhite, Style, Stylizer, coral
 
 
 class Negative(Stylizer):
@@ -208,6 +208,45 @@ class TestKeepProduct:
     def test_ring_is_at_most_two_pixels(self):
         with pytest.raises(SettingsError, match="0, 1 or 2"):
             KeepProduct(Negative(), self.MASK, ring=3)
+
+
+class TestKeepWhite:
+    def ramp(self):
+        """Every gray of 8 bits, a column each: ``[1, 16, 256, 3]``."""
+        return np.broadcast_to((np.arange(256) / 255)[None, None, :, None], (1, 16, 256, 3)).astype("float32")
+
+    def test_white_is_the_photo_gray_is_the_result_and_between_they_mix(self):
+        photo = self.ramp()
+        kept, plain = KeepWhite(Negative()).stylize(photo, PAINTING), Negative().stylize(photo, PAINTING)
+        np.testing.assert_array_equal(images.to_uint8(kept[..., 242:, :]), images.to_uint8(photo[..., 242:, :]))
+        np.testing.assert_array_equal(kept[..., :231, :], plain[..., :231, :])
+        share = ((kept - plain) / (photo - plain))[0, 0, 230:243]
+        np.testing.assert_allclose(share, np.linspace(0, 1, 13)[:, None].repeat(3, 1), atol=1e-3)
+
+    @pytest.mark.parametrize("color", [(1, 1, 0.8), (0.8, 1, 1), (0.89, 0.89, 0.89)])
+    def test_pale_colors_are_no_white(self, color):
+        photo = np.full((1, 20, 20, 3), color, "float32")
+        np.testing.assert_array_equal(
+            KeepWhite(Negative()).stylize(photo, PAINTING), Negative().stylize(photo, PAINTING)
+        )
+
+    def test_the_ground_of_a_white_product_photo_stays_and_a_gray_one_is_painted(self):
+        def moved(name):
+            photo = images.resize(samples.load(name), 64)[None]
+            return np.abs(KeepWhite(Negative()).stylize(photo, PAINTING) - photo)[:, :6].max()
+
+        assert moved("sneaker_black") < 0.01 < 0.2 < moved("sneaker_knit")
+
+    def test_a_photo_without_white_is_the_method_s_own(self):
+        photo = PHOTO * np.float32(0.9)
+        np.testing.assert_array_equal(
+            KeepWhite(Negative()).stylize(photo, PAINTING), Negative().stylize(photo, PAINTING)
+        )
+
+    @pytest.mark.parametrize(("begin", "full"), [(0.9, 0.9), (0.95, 0.9), (-0.1, 0.9), (0.9, 1.1), (float("nan"), 1)])
+    def test_levels_out_of_order_are_refused(self, begin, full):
+        with pytest.raises(SettingsError, match="White is kept from one level to a higher one"):
+            KeepWhite(Negative(), begin, full)
 
 
 def test_wrappers_nest_and_product_pixels_win():

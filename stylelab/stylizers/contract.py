@@ -1,11 +1,5 @@
-"""What every style transfer method shares: the style, the contract, and what is wrapped around any method.
+"""The contract: what a style is, and what a method does with it."""
 
-A method is a :class:`Stylizer`. Keeping the photo's colors and keeping a product's pixels are wrappers, so every
-method has them. The command line, the catalog and the workbench know nothing else of a method.
-"""
-
-import importlib
-import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,15 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import images, samples
-from .errors import ImageError, SettingsError
-
-# name: (module, class). A new method is one new module and one line here; modules load when they are asked for.
-_METHODS = {
-    "fast": ("stylelab.feedforward", "FeedForward"),
-    "any": ("stylelab.adain", "AdaIN"),
-    "optimize": ("stylelab.optimize", "Optimize"),
-}
+from .. import images, samples
+from ..errors import ImageError, SettingsError
 
 
 @dataclass(frozen=True)
@@ -36,12 +23,14 @@ class Style:
         weights: one per picture, positive; they need not sum to 1.
         names: by which a method that was trained for some styles knows them, one per picture: a shipped painting's
             name, or "" for a picture of the user's own.
+        notes: what a user should know about the files, as of an animation that only the first frame is used.
     """
 
     name: str
     pictures: tuple[np.ndarray, ...]
     weights: tuple[float, ...]
     names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.pictures) or len(self.names)
@@ -70,10 +59,11 @@ class Style:
         sources = list(source) if several else [source]
         named = [_named_picture(one) for one in sources]
         return cls(
-            " + ".join(label for label, _, _ in named),
-            tuple(picture for _, picture, _ in named),
+            " + ".join(label for label, *_ in named),
+            tuple(picture for _, picture, *_ in named),
             tuple(float(w) for w in weights) if weights is not None else (1.0,) * len(named),
-            tuple(name for _, _, name in named),
+            tuple(name for _, _, name, _ in named),
+            tuple(note for *_, notes in named for note in notes),
         )
 
     @classmethod
@@ -108,16 +98,29 @@ def is_file(source: str | Path) -> bool:
     return bool(Path(source).suffix) or os.path.exists(source)  # noqa: PTH110 - Path.exists raises for a long name
 
 
-def _named_picture(source: Any) -> tuple[str, np.ndarray, str]:
-    """What a list shows, the picture, and the shipped painting's name or ""."""
+def _named_picture(source: Any) -> tuple[str, np.ndarray, str, list[str]]:
+    """What a list shows, the picture, the shipped painting's name or "", and notes on the file."""
     if isinstance(source, str | Path):
         if not str(source).strip():
             raise SettingsError("A style has an empty name; give a painting's name or a file.")
         file = Path(source)
         if is_file(file):
-            return file.stem, images.read(file), ""
-        return file.name, samples.load(str(source)), file.name
-    return "picture", images.check(source, "style"), ""
+            picture = images.open_picture(file)
+            return file.stem, images.over(picture), "", [f"{file}: {note}" for note in picture.notes]
+        return file.name, samples.load(str(source)), file.name, []
+    return "picture", images.check(source, "style"), "", []
+
+
+def check_settings(strength: float, seed: int) -> None:
+    """Refuses what no method takes.
+
+    Raises:
+        SettingsError: a strength outside 0..1, or a seed that is no unsigned 32-bit number.
+    """
+    if not 0 <= strength <= 1:
+        raise SettingsError(f"Strength must be from 0 (the photo) to 1 (the full style), not {strength}.")
+    if not 0 <= seed < 2**32:
+        raise SettingsError(f"The seed must be from 0 to {2**32 - 1}, not {seed}.")
 
 
 class Stylizer(ABC):
@@ -166,10 +169,7 @@ class Stylizer(ABC):
             raise ImageError(
                 f"Content of {content.shape[2]}x{content.shape[1]} px is too small; both sides need at least 16 px."
             )
-        if not 0 <= strength <= 1:
-            raise SettingsError(f"Strength must be from 0 (the photo) to 1 (the full style), not {strength}.")
-        if not 0 <= seed < 2**32:
-            raise SettingsError(f"The seed must be from 0 to {2**32 - 1}, not {seed}.")
+        check_settings(strength, seed)
         style = self._resolve(style)
         if regions is not None:
             regions = self._checked_regions(regions, style, content.shape[1:3])
@@ -200,133 +200,3 @@ class Stylizer(ABC):
         if not np.isfinite(regions).all() or regions.min() < 0 or (regions.max(axis=(1, 2, 3)) == 0).any():
             raise SettingsError("Every region's mask must be finite, not negative, and white somewhere.")
         return regions
-
-
-class Wrapper(Stylizer):
-    """A method around another one: it takes the styles that the inner one takes."""
-
-    def __init__(self, stylizer: Stylizer):
-        self.stylizer = stylizer
-        self.styles, self.regions = stylizer.styles, stylizer.regions
-
-    def _resolve(self, style: Any) -> Style:
-        return self.stylizer._resolve(style)
-
-
-class KeepColor(Wrapper):
-    """Keeps the photo's colors, whatever the method.
-
-    Both ways are Gatys et al.'s (2016, "Preserving color in neural artistic style transfer").
-
-    Args:
-        stylizer: any method.
-        method: ``"luminance"`` takes the brightness of the result and the color of the photo: colors stay in place.
-            ``"coral"`` gives the style pictures the photo's color statistics first: strokes stay colorful.
-    """
-
-    def __init__(self, stylizer: Stylizer, method: str = "luminance"):
-        if method not in ("luminance", "coral"):
-            raise SettingsError(f"Color can be kept by 'luminance' or 'coral', not by {method!r}.")
-        if method == "coral" and stylizer.styles is not None:
-            raise SettingsError(
-                "CORAL recolors the style picture, and this method has its styles built in; use 'luminance'."
-            )
-        super().__init__(stylizer)
-        self.method = method
-
-    def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
-        if self.method == "luminance":
-            result = images.rgb_to_ycbcr(self.stylizer.stylize(content, style, **settings))
-            result[..., 1:] = images.rgb_to_ycbcr(content)[..., 1:]
-            return np.clip(images.ycbcr_to_rgb(result), 0, 1)
-        return np.concatenate(
-            [
-                self.stylizer.stylize(
-                    photo[None],
-                    # A recolored painting is no longer the one that its name stands for.
-                    Style(style.name, tuple(coral(p, photo) for p in style.pictures), style.weights),
-                    **settings,
-                )
-                for photo in content
-            ]
-        )
-
-
-def coral(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The image with the reference's mean and covariance of colors.
-
-    ``x ↦ Cᵣ^½ Cᵢ^-½ (x - μᵢ) + μᵣ`` (correlation alignment, Sun et al. 2016; Gatys et al. 2016, "Preserving color",
-    eq. 4 to 7 with the symmetric root), clipped to 0..1.
-
-    Args:
-        image, reference: ``[H, W, 3]`` in 0..1, any sizes.
-    """
-
-    def root(pixels: np.ndarray, power: float) -> np.ndarray:
-        values, vectors = np.linalg.eigh(np.cov(pixels.T) + 1e-5 * np.eye(3))  # a gray picture has rank 1
-        return vectors * values**power @ vectors.T
-
-    pixels, wanted = (x.reshape(-1, 3).astype("float64") for x in (image, reference))
-    aligned = (pixels - pixels.mean(0)) @ root(pixels, -0.5) @ root(wanted, 0.5) + wanted.mean(0)
-    return np.clip(aligned, 0, 1).astype("float32").reshape(image.shape)
-
-
-class KeepProduct(Wrapper):
-    """Leaves a masked product untouched: inside the mask, less a ring at its edge, pixels are the photo's, bit by bit.
-
-    Args:
-        stylizer: any method.
-        mask: ``[H, W, 1]``, 1 = product (0.5 and above counts); for a batch of one size.
-        ring: width in pixels, 0 to 2, of the soft edge inside the mask.
-    """
-
-    def __init__(self, stylizer: Stylizer, mask: Any, ring: int = 2):
-        if ring not in (0, 1, 2):
-            raise SettingsError(f"The ring at the product's edge may be 0, 1 or 2 px wide, not {ring}.")
-        mask = np.asarray(mask, "float32")
-        if mask.ndim != 3 or mask.shape[-1] != 1 or not np.isfinite(mask).all():
-            raise ImageError(f"A mask must be a finite array of shape [H, W, 1], not {mask.shape}.")
-        super().__init__(stylizer)
-        self.keep = _soft_edge(mask >= 0.5, ring)
-
-    def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
-        if self.keep.shape[:2] != content.shape[1:3]:
-            (height, width), (rows, columns) = self.keep.shape[:2], content.shape[1:3]
-            raise ImageError(
-                f"The mask is {width}x{height} px and the photo {columns}x{rows} px; they must be the same size."
-            )
-        result = self.stylizer.stylize(content, style, **settings)
-        return np.stack([images.composite(c, r, self.keep) for c, r in zip(content, result, strict=True)])
-
-
-def _soft_edge(product: np.ndarray, ring: int) -> np.ndarray:
-    """1 in the product's core, 0 outside the product, rising in equal steps over ``ring`` pixels between."""
-    from scipy.ndimage import distance_transform_cdt
-
-    # Padded by product, so that the picture's own border is no edge of it.
-    inside = distance_transform_cdt(np.pad(product[..., 0], 1, mode="edge"), "chessboard")[1:-1, 1:-1, None]
-    if product.all():
-        return np.ones(product.shape, "float32")
-    return np.clip(inside / (ring + 1), 0, 1).astype("float32")
-
-
-def names() -> list[str]:
-    """The methods that :func:`get` knows."""
-    return list(_METHODS)
-
-
-def get(method: str, **settings: Any) -> Stylizer:
-    """A method by name, with its own settings.
-
-    Raises:
-        SettingsError: an unknown method or setting.
-    """
-    if method not in _METHODS:
-        raise SettingsError(f"Method {method!r} is not known; choose one of {', '.join(_METHODS)}.")
-    module, name = _METHODS[method]
-    kind = getattr(importlib.import_module(module), name)
-    known = inspect.signature(kind).parameters
-    for setting in settings:
-        if setting not in known:
-            raise SettingsError(f"Method {method!r} has no setting {setting!r}; it has {', '.join(known)}.")
-    return kind(**settings)
