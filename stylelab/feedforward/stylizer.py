@@ -27,6 +27,9 @@ class FeedForward(Stylizer):
     Raises:
         SettingsError: an engine that is not installed, or an unknown name.
         WeightsError: the file is missing, or damaged.
+
+    Attributes:
+        paint: a photo ``[H, W, 3]`` and :meth:`shares` to a picture.
     """
 
     styles: tuple[str, ...]
@@ -39,6 +42,7 @@ class FeedForward(Stylizer):
         engine: str = "auto",
         precision: str | None = None,
     ):
+        self.weights: Path | None = None
         if network is None:
             self.weights = Path(weights or samples.weights("feedforward"))
             styles, self.architecture = described(self.weights)
@@ -52,13 +56,14 @@ class FeedForward(Stylizer):
                 raise SettingsError(f"The network computes in {own}; build it in {precision}, or give its file.")
             self.network, styles, self.architecture = network, network.styles, network.architecture
         self.styles = tuple(styles)
-        self._forward = self.compiled(_picture)
+        self.paint = functools.partial(painted, self.compiled(_picture))
 
     @functools.cached_property
     def network(self) -> Any:
         """The :class:`StyleNetwork`; read when something needs it, which a converted copy does not."""
         from .network import load
 
+        assert self.weights is not None  # or there was a network at once
         mixed = self.engine == "tensorflow" and self.precision == "bfloat16"
         return load(self.weights, dtype="mixed_bfloat16" if mixed else "float32")
 
@@ -84,7 +89,7 @@ class FeedForward(Stylizer):
         here, digest = Path(__file__), hashlib.sha256(repr((function.__qualname__, self.architecture)).encode())
         for code in (Path(function.__code__.co_filename), here.with_name("network.py"), here.parents[1] / "layers.py"):
             digest.update(code.read_bytes())
-        if "network" in vars(self):
+        if self.weights is None:
             for array in self.network.get_weights():
                 digest.update(array.tobytes())
         else:
@@ -95,8 +100,13 @@ class FeedForward(Stylizer):
         return digest.digest()
 
     def memory_needed(self, height: int, width: int) -> int:
-        """Bytes that one picture of this size takes at its peak: a few full-resolution layers at a time."""
-        return 4 * height * width * 3 * (self.architecture.full + self.architecture.half)
+        """Bytes that one picture of this size takes at its peak: the layers at full resolution, and the pictures.
+
+        Measured at 512 and 1024 px with the shipped sizes: 340 bytes a pixel by TensorFlow in bfloat16 and 600 in
+        float32, 220 and 390 by OpenVINO; the estimate is up to a fifth above. 72 bytes are six pictures in float32.
+        """
+        layers = (3 if self.engine == "tensorflow" else 2) * (self.architecture.full + self.architecture.half)
+        return height * width * ((2 if self.precision == "bfloat16" else 4) * layers + 72)
 
     def shares(self, style: Style, strength: float = 1.0) -> np.ndarray:
         """The network's second input for a style: ``[1, 1 + styles]``, the photo's own share first; they sum to 1."""
@@ -123,9 +133,9 @@ class FeedForward(Stylizer):
     ) -> np.ndarray:
         height, width = content.shape[1:3]
         require_memory(self.memory_needed(height, width), f"Stylizing at {width}x{height} px")
-        result, paint = np.empty_like(content), functools.partial(painted, self._forward)
+        result = np.empty_like(content)
         for k, photo in enumerate(content):  # one at a time: a batch needs more memory and no less time on a CPU
-            result[k] = self.at_strength(paint, photo, style, strength)
+            result[k] = self.at_strength(self.paint, photo, style, strength)
         return result
 
     def at_strength(
@@ -140,10 +150,15 @@ class FeedForward(Stylizer):
 
 
 def painted(forward: Callable[..., np.ndarray], photo: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """A photo ``[H, W, 3]`` through a compiled function that needs sides in multiples: mirrored there, cut here."""
+    """A photo ``[H, W, 3]`` through a compiled function from pictures to pictures of the same size."""
     height, width = photo.shape[:2]
-    border = [(0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)]
-    return forward(np.pad(photo, border, "reflect")[None], *others)[0, :height, :width]
+    return forward(mirrored(photo), *others)[0, :height, :width]
+
+
+def mirrored(photo: np.ndarray) -> np.ndarray:
+    """A photo ``[H, W, 3]`` as the network takes it: a batch, continued in its mirror up to sides in multiples of 4."""
+    height, width = photo.shape[:2]
+    return np.pad(photo, [(0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)], "reflect")[None]
 
 
 def _picture(network: Any, photo: Any, shares: Any) -> Any:
