@@ -7,9 +7,7 @@ remains is a network of convolutions: a tile is then as the whole picture would 
 border as wide as the network sees.
 """
 
-import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,14 +57,6 @@ class Tiled(Wrapper):
                 f"overlap not negative, not {tile}, {thumbnail} and {least} px."
             )
 
-    @functools.cached_property
-    def _moments(self) -> Callable[..., np.ndarray]:
-        return self.stylizer.compiled(_moments)
-
-    @functools.cached_property
-    def _frozen_tile(self) -> Callable[..., np.ndarray]:
-        return self.stylizer.compiled(_frozen_tile, [(2, sum(self.stylizer.architecture.channels))])
-
     def memory_needed(self, height: int, width: int) -> int:
         """Bytes at its peak: for a tile and for the thumbnail, the photo's checked copy and the result."""
         side = max(self.tile + 2 * self.overlap, self.thumbnail)
@@ -86,14 +76,15 @@ class Tiled(Wrapper):
         """Fills the result tile by tile."""
         thumbnail = images.resize(photo, min(self.thumbnail, max(photo.shape[:2])))
         known: dict[bytes, np.ndarray] = {}
+        numbers = ((2, sum(self.stylizer.architecture.channels)),)
 
         def paint(tile: np.ndarray, shares: np.ndarray) -> np.ndarray:
             if not self.frozen:
                 return self.stylizer.paint(tile, shares)
             of = shares.tobytes()
             if of not in known:
-                known[of] = self._moments(mirrored(thumbnail), shares)
-            return painted(self._frozen_tile, tile, shares, known[of])
+                known[of] = self.stylizer.compiled(_moments)(mirrored(thumbnail), shares)
+            return painted(self.stylizer.compiled(_frozen_tile, numbers), tile, shares, known[of])
 
         rows, columns = (stretches(side, self.tile, self.overlap) for side in photo.shape[:2])
         for (top, bottom), row in rows:

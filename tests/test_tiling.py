@@ -99,10 +99,9 @@ class TestWithTheWholePictureStatistics:
             whole = stylizer.stylize(photo, blend, strength=strength)
             np.testing.assert_allclose(tiled.stylize(photo, blend, strength=strength), whole, atol=1e-5)
 
-    def test_through_openvino(self, stylizer, photo, tmp_path, monkeypatch):
+    def test_through_openvino(self, stylizer, photo):
         if not engines._openvino():
             pytest.skip("OpenVINO is not installed (extra 'fast')")
-        monkeypatch.setenv("STYLELAB_CACHE", str(tmp_path))
         fast = FeedForward(network=stylizer.network, engine="openvino")
         whole = stylizer.stylize(photo, "a", strength=0.7)
         assert np.abs(Tiled(fast, tile=48, thumbnail=128).stylize(photo, "a", strength=0.7) - whole).max() < STEP

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class FeedForward(Stylizer):
                 raise SettingsError(f"The network computes in {own}; build it in {precision}, or give its file.")
             self.network, styles, self.architecture = network, network.styles, network.architecture
         self.styles = tuple(styles)
+        self._compiled: dict[Any, Callable[..., np.ndarray]] = {}
         self.paint = functools.partial(painted, self.compiled(_picture))
 
     @functools.cached_property
@@ -67,8 +68,8 @@ class FeedForward(Stylizer):
         mixed = self.engine == "tensorflow" and self.precision == "bfloat16"
         return load(self.weights, dtype="mixed_bfloat16" if mixed else "float32")
 
-    def compiled(self, function: Callable[..., Any], more: Sequence[engines.Shape] = ()) -> Callable[..., np.ndarray]:
-        """A function of the network and of tensors, computed by this stylizer's engine.
+    def compiled(self, function: Callable[..., Any], more: tuple[engines.Shape, ...] = ()) -> Callable[..., np.ndarray]:
+        """A function of the network and of tensors, computed by this stylizer's engine; compiled once.
 
         Args:
             function: of the network, a photo ``[1, H, W, 3]``, shares ``[1, 1 + styles]`` and tensors of the shapes
@@ -76,13 +77,15 @@ class FeedForward(Stylizer):
         Returns:
             The function of arrays: photo, shares, and so on.
         """
-        return engines.compiled(
-            lambda: functools.partial(function, self.network),
-            [(1, None, None, 3), (1, 1 + len(self.styles)), *more],
-            engine=self.engine,
-            precision=self.precision,
-            key=b"" if self.engine == "tensorflow" else self._key(function),
-        )
+        if (function, more) not in self._compiled:
+            self._compiled[function, more] = engines.compiled(
+                lambda: functools.partial(function, self.network),
+                [(1, None, None, 3), (1, 1 + len(self.styles)), *more],
+                engine=self.engine,
+                precision=self.precision,
+                key=b"" if self.engine == "tensorflow" else self._key(function),
+            )
+        return self._compiled[function, more]
 
     def _key(self, function: Callable[..., Any]) -> bytes:
         """A hash of the weights, the sizes, and the code that computes with them."""
