@@ -20,6 +20,12 @@ def data() -> Path:
     return samples.data_root()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Converted networks go here, and the user's own stay as they are."""
+    os.environ["STYLELAB_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 def _no_skip(report: Any) -> Any:
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ class FeedForward(Stylizer):
     Raises:
         SettingsError: an engine that is not installed, or an unknown name.
         WeightsError: the file is missing, or damaged.
+
+    Attributes:
+        paint: a photo ``[H, W, 3]`` and :meth:`shares` to a picture.
     """
 
     styles: tuple[str, ...]
@@ -39,6 +42,7 @@ class FeedForward(Stylizer):
         engine: str = "auto",
         precision: str | None = None,
     ):
+        self.weights: Path | None = None
         if network is None:
             self.weights = Path(weights or samples.weights("feedforward"))
             styles, self.architecture = described(self.weights)
@@ -52,18 +56,20 @@ class FeedForward(Stylizer):
                 raise SettingsError(f"The network computes in {own}; build it in {precision}, or give its file.")
             self.network, styles, self.architecture = network, network.styles, network.architecture
         self.styles = tuple(styles)
-        self._forward = self.compiled(_picture)
+        self._compiled: dict[Any, Callable[..., np.ndarray]] = {}
+        self.paint = functools.partial(painted, self.compiled(_picture))
 
     @functools.cached_property
     def network(self) -> Any:
         """The :class:`StyleNetwork`; read when something needs it, which a converted copy does not."""
         from .network import load
 
+        assert self.weights is not None  # or there was a network at once
         mixed = self.engine == "tensorflow" and self.precision == "bfloat16"
         return load(self.weights, dtype="mixed_bfloat16" if mixed else "float32")
 
-    def compiled(self, function: Callable[..., Any], more: Sequence[engines.Shape] = ()) -> Callable[..., np.ndarray]:
-        """A function of the network and of tensors, computed by this stylizer's engine.
+    def compiled(self, function: Callable[..., Any], more: tuple[engines.Shape, ...] = ()) -> Callable[..., np.ndarray]:
+        """A function of the network and of tensors, computed by this stylizer's engine; compiled once.
 
         Args:
             function: of the network, a photo ``[1, H, W, 3]``, shares ``[1, 1 + styles]`` and tensors of the shapes
@@ -71,20 +77,22 @@ class FeedForward(Stylizer):
         Returns:
             The function of arrays: photo, shares, and so on.
         """
-        return engines.compiled(
-            lambda: functools.partial(function, self.network),
-            [(1, None, None, 3), (1, 1 + len(self.styles)), *more],
-            engine=self.engine,
-            precision=self.precision,
-            key=b"" if self.engine == "tensorflow" else self._key(function),
-        )
+        if (function, more) not in self._compiled:
+            self._compiled[function, more] = engines.compiled(
+                lambda: functools.partial(function, self.network),
+                [(1, None, None, 3), (1, 1 + len(self.styles)), *more],
+                engine=self.engine,
+                precision=self.precision,
+                key=b"" if self.engine == "tensorflow" else self._key(function),
+            )
+        return self._compiled[function, more]
 
     def _key(self, function: Callable[..., Any]) -> bytes:
         """A hash of the weights, the sizes, and the code that computes with them."""
         here, digest = Path(__file__), hashlib.sha256(repr((function.__qualname__, self.architecture)).encode())
         for code in (Path(function.__code__.co_filename), here.with_name("network.py"), here.parents[1] / "layers.py"):
             digest.update(code.read_bytes())
-        if "network" in vars(self):
+        if self.weights is None:
             for array in self.network.get_weights():
                 digest.update(array.tobytes())
         else:
@@ -95,8 +103,13 @@ class FeedForward(Stylizer):
         return digest.digest()
 
     def memory_needed(self, height: int, width: int) -> int:
-        """Bytes that one picture of this size takes at its peak: a few full-resolution layers at a time."""
-        return 4 * height * width * 3 * (self.architecture.full + self.architecture.half)
+        """Bytes that one picture of this size takes at its peak: the layers at full resolution, and the pictures.
+
+        Measured at 512 and 1024 px with the shipped sizes: 340 bytes a pixel by TensorFlow in bfloat16 and 600 in
+        float32, 220 and 390 by OpenVINO; the estimate is up to a fifth above. 72 bytes are six pictures in float32.
+        """
+        layers = (3 if self.engine == "tensorflow" else 2) * (self.architecture.full + self.architecture.half)
+        return height * width * ((2 if self.precision == "bfloat16" else 4) * layers + 72)
 
     def shares(self, style: Style, strength: float = 1.0) -> np.ndarray:
         """The network's second input for a style: ``[1, 1 + styles]``, the photo's own share first; they sum to 1."""
@@ -123,9 +136,9 @@ class FeedForward(Stylizer):
     ) -> np.ndarray:
         height, width = content.shape[1:3]
         require_memory(self.memory_needed(height, width), f"Stylizing at {width}x{height} px")
-        result, paint = np.empty_like(content), functools.partial(painted, self._forward)
+        result = np.empty_like(content)
         for k, photo in enumerate(content):  # one at a time: a batch needs more memory and no less time on a CPU
-            result[k] = self.at_strength(paint, photo, style, strength)
+            result[k] = self.at_strength(self.paint, photo, style, strength)
         return result
 
     def at_strength(
@@ -140,10 +153,15 @@ class FeedForward(Stylizer):
 
 
 def painted(forward: Callable[..., np.ndarray], photo: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    """A photo ``[H, W, 3]`` through a compiled function that needs sides in multiples: mirrored there, cut here."""
+    """A photo ``[H, W, 3]`` through a compiled function from pictures to pictures of the same size."""
     height, width = photo.shape[:2]
-    border = [(0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)]
-    return forward(np.pad(photo, border, "reflect")[None], *others)[0, :height, :width]
+    return forward(mirrored(photo), *others)[0, :height, :width]
+
+
+def mirrored(photo: np.ndarray) -> np.ndarray:
+    """A photo ``[H, W, 3]`` as the network takes it: a batch, continued in its mirror up to sides in multiples of 4."""
+    height, width = photo.shape[:2]
+    return np.pad(photo, [(0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0)], "reflect")[None]
 
 
 def _picture(network: Any, photo: Any, shares: Any) -> Any:
