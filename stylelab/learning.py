@@ -36,6 +36,7 @@ class PerceptualLearner(keras.Model):
             extractor, content_weight=content_weight, style_weight=style_weight, smoothness_weight=smoothness_weight
         )
         self._means = {name: keras.metrics.Mean(name) for name in ("loss", "content", "style", "smoothness")}
+        self.built = True  # its parts are; under tf.distribute, Keras would call it to find out
 
     @property
     def metrics(self) -> list[Any]:

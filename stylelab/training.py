@@ -40,6 +40,15 @@ def set_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
+def bar(total: int, label: str = "") -> Any:
+    """A progress bar of tqdm: a widget in a notebook, text in a terminal."""
+    from tqdm.auto import tqdm
+    from tqdm.notebook import tqdm as widget
+
+    # None: no bar where nobody watches, in a pipe or a log; a notebook is no terminal but has its widget.
+    return tqdm(total=total, desc=label, leave=False, disable=False if issubclass(tqdm, widget) else None)
+
+
 class Progress:
     """A callback for methods that report their steps: a bar with the loss, and a record of the run.
 
@@ -59,13 +68,8 @@ class Progress:
         self._bar: Any = None
 
     def __call__(self, step: Any) -> None:
-        from tqdm.auto import tqdm  # a widget in a notebook, text in a terminal
-        from tqdm.notebook import tqdm as widget
-
         if step.step == 1:
-            # None: no bar where nobody watches, in a pipe or a log; a notebook is no terminal but has its widget.
-            hidden = False if issubclass(tqdm, widget) else None
-            self._bar = tqdm(total=step.steps, desc=self.label, leave=False, disable=hidden)
+            self._bar = bar(step.steps, self.label)
         self.steps.append(step)
         self._bar.set_postfix(size=max(step.size), loss=f"{step.loss:.3f}", refresh=False)
         self._bar.update()

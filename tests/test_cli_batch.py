@@ -6,6 +6,7 @@ The method is a stand-in, the negative; the oracles are the corpus of broken fil
 import json
 import os
 import sys
+import types
 import unicodedata
 from pathlib import Path
 
@@ -454,12 +455,28 @@ def test_a_network_of_ones_own_has_its_own_names(tmp_path, methods, command):
         (["--style", PAINTING, "--network", "n.weights.h5", "--method", "any"], "--network is for the method fast"),
         (["--style", "canvas.png", "--engine", "openvino"], "'any' has no setting 'engine'"),
         (["--style", PAINTING, "--weights", "1", "2"], "1 pictures and 2 weights"),
+        (["--style", "canvas.png", "--tile", "512"], "--tile is for the method fast, not for any"),
     ],
 )
 def test_options_that_do_not_go_together(arguments, words, tmp_path, monkeypatch, methods, command):
     monkeypatch.chdir(tmp_path)
     put(tmp_path / "canvas.png", MASK)
     command("stylize", put(tmp_path / "p.png", PHOTO), *arguments, "-o", "o.png").refused(words)
+
+
+def test_tiles_are_made_of_the_fast_network(tmp_path, monkeypatch, methods, command):
+    class Tiled(stylizers.Wrapper):
+        def __init__(self, stylizer, tile):
+            super().__init__(stylizer)
+            self.tile = tile
+
+        def _stylize(self, content, style, **settings):
+            return np.full_like(content, self.tile / 1000)
+
+    monkeypatch.setitem(sys.modules, "stylelab.tiling", types.SimpleNamespace(Tiled=Tiled))
+    photo, output = put(tmp_path / "p.png", PHOTO), tmp_path / "o.png"
+    assert command("stylize", photo, "--style", PAINTING, "--tile", 500, "-o", output).code == 0
+    assert (images.to_uint8(images.read(output)) == round(0.5 * 255)).all()
 
 
 def test_white_is_kept(tmp_path, stylize):

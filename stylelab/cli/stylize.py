@@ -47,6 +47,7 @@ def add(commands: Any) -> None:
     option("--seed", type=int, default=0, metavar="N", help="the same seed gives the same picture (default: 0)")
     option("--steps", type=int, metavar="N", help="steps of the method optimize (default: its own)")
     option("--engine", metavar="auto|tensorflow|openvino", help="what computes a network's pass (default: auto)")
+    option("--tile", type=int, metavar="N", help="paint a large picture in tiles of N px (method fast)")
     option("--distances", action="store_true", help="measure style and content distance (optimize always does)")
     option("--json", action="store_true", help="print one JSON object per photo and nothing else on stdout")
     option("-o", "--output", required=True, metavar="OUT", help="file, or for several photos folder, to write")
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.mask not in (None, "alpha"):
         notes = [f"{arguments.mask}: {line}" for line in images.open_picture(arguments.mask).notes]
     # Made when the first photo was read: a mistake in it is told before TensorFlow loads.
-    stylizer = cache(lambda: stylizers.get(method, **settings))
+    stylizer = cache(lambda: _stylizer(method, settings, arguments.tile))
     if todo.several:
         stylizer()  # what is wrong with the method is no single photo's failure
     for line in (*style.notes, *notes):
@@ -115,8 +116,19 @@ def _method(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
         raise SettingsError(f"--network is for the method fast, not for {method}; leave one of them away.")
     if arguments.steps is not None and arguments.method is None:
         raise SettingsError("One pass has no steps; leave --steps away, or add --method optimize.")
+    if arguments.tile is not None and method != "fast":
+        raise SettingsError(f"--tile is for the method fast, not for {method}; leave one of them away.")
     given = {"steps": arguments.steps, "engine": arguments.engine, "weights": arguments.network}
     return method, {name: value for name, value in given.items() if value is not None}
+
+
+def _stylizer(method: str, settings: dict[str, Any], tile: int | None) -> stylizers.Stylizer:
+    stylizer = stylizers.get(method, **settings)
+    if tile is None:
+        return stylizer
+    from ..tiling import Tiled
+
+    return Tiled(stylizer, tile=tile)
 
 
 def _style_files(arguments: argparse.Namespace) -> list[str | Path]:
