@@ -123,7 +123,7 @@ def _method(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
 
 
 def _stylizer(method: str, settings: dict[str, Any], tile: int | None) -> stylizers.Stylizer:
-    stylizer = stylizers.get(method, **settings)
+    stylizer: Any = stylizers.get(method, **settings)
     if tile is None:
         return stylizer
     from ..tiling import Tiled
