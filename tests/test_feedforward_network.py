@@ -10,7 +10,8 @@ from stylelab import metrics
 from stylelab.backend import tf
 from stylelab.errors import SettingsError, WeightsError
 from stylelab.feedforward import network as network_module
-from stylelab.feedforward.network import MULTIPLE, Architecture, StyleNetwork, description_of, load, save
+from stylelab.feedforward.description import MULTIPLE, Architecture, description_of
+from stylelab.feedforward.network import StyleNetwork, load, save
 from stylelab.layers import padded
 from stylelab.training import set_seed
 
