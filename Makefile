@@ -34,7 +34,9 @@ notebooks: $(READY)  ## execute the chapters and store their outputs (one only: 
 	@exec $(PY) -m tests.notebooks.execute $(CHAPTER)
 
 bench: $(READY)  ## measure speed and memory on this machine
-	@exec $(PY) -m tests.benchmarks.bench
+	@$(PY) -m pip install -q -e '.[bench]'
+	$(PY) -m tests.benchmarks.bench
+	$(PY) -m tests.benchmarks.bench_networks
 
 clean:  ## remove .venv, if make made it, and caches; your pictures in out/ stay
 	@[ ! -e .venv/.made-by-make ] || rm -rf .venv

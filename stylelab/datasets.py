@@ -64,7 +64,7 @@ def crop(picture: images.Picture, size: int, rng: np.random.Generator, zoom: flo
     return square[:, ::-1] if rng.random() < 0.5 else square
 
 
-def middle(photo: np.ndarray, size: int) -> np.ndarray:
+def middle_square(photo: np.ndarray, size: int) -> np.ndarray:
     """The middle square of a photo whose short side is scaled to ``size`` px: ``[size, size, 3]``."""
     height, width = photo.shape[:2]
     scale = size / min(height, width)

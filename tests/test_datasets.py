@@ -130,7 +130,7 @@ class TestCrop:
 @pytest.mark.parametrize("shape", [(20, 30), (30, 20), (5, 9), (64, 64)])
 def test_the_middle_square(shape):
     y, x = np.mgrid[0 : 1 : shape[0] * 1j, 0 : 1 : shape[1] * 1j]
-    square = datasets.middle(np.stack([x, y, 0 * x], -1).astype("float32"), 32)
+    square = datasets.middle_square(np.stack([x, y, 0 * x], -1).astype("float32"), 32)
     assert square.shape == (32, 32, 3)
     np.testing.assert_allclose(square[..., :2].mean((0, 1)), 0.5, atol=0.02)
     seen = np.ptp(square[..., :2], axis=(0, 1))

@@ -22,7 +22,7 @@ from stylelab.cli import main
 from stylelab.errors import ImageError, SettingsError, StyleLabError
 from stylelab.feedforward import Architecture, FeedForward, StyleNetwork
 from stylelab.feedforward import network as networks
-from stylelab.feedforward.train import Training, train
+from stylelab.feedforward.train import Training, train_network
 
 PAINTING = "hokusai_great_wave"
 SIZES = Architecture(half=4, quarter=8, full=4, blocks=1, last=3)
@@ -52,7 +52,7 @@ def styles(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def whole(photos: Path, styles: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
     """A training that nothing disturbed."""
     output = tmp_path_factory.mktemp("whole") / "net.weights.h5"
-    return output, train(styles, [photos], output, **TINY)
+    return output, train_network(styles, [photos], output, **TINY)
 
 
 def numbers(log: list[dict]) -> list[dict]:
@@ -108,7 +108,7 @@ def test_the_held_out_photo_is_not_trained_on(photos, styles):
     every = set(datasets.picture_files(photos))
     (square,) = made.held_out.unbatch().as_numpy_iterator()
     (held,) = every - set(made.photos)
-    np.testing.assert_array_equal(square[0], datasets.middle(images.read(held), 32))
+    np.testing.assert_array_equal(square[0], datasets.middle_square(images.read(held), 32))
 
 
 @needs_weights
@@ -126,10 +126,10 @@ def test_steps_are_as_many_as_asked_for(photos, styles):
 KILLED = """
 import json, sys
 from stylelab.feedforward import Architecture
-from stylelab.feedforward.train import train
+from stylelab.feedforward.train import train_network
 styles, photos, output, settings = json.loads(sys.argv[1])
 settings["architecture"] = Architecture(**settings["architecture"])
-train(styles, photos, output, **settings)
+train_network(styles, photos, output, **settings)
 """
 
 
@@ -162,7 +162,7 @@ def test_killed_between_its_end_and_its_file_the_averages_are_written_all_the_sa
     output, log = whole
     before = output.read_bytes(), weights(output)
     output.unlink()
-    assert train(styles, [photos], output, **TINY) == log
+    assert train_network(styles, [photos], output, **TINY) == log
     for ours, theirs in zip(weights(output), before[1], strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -173,20 +173,21 @@ def test_other_settings_in_the_same_folder_are_refused(whole, photos, styles, tm
     before = {path: path.read_bytes() for path in output.parent.rglob("*") if path.is_file()}
     for changed, word in (({"seed": 4}, "seed"), ({"steps": 5}, "steps"), ({"batch": 1}, "batch")):
         with pytest.raises(SettingsError, match=rf"net.training holds a training with other settings \({word}\)"):
-            train(styles, [photos], output, **{**TINY, **changed})
+            train_network(styles, [photos], output, **{**TINY, **changed})
     with pytest.raises(SettingsError, match=r"\(styles, trained\)"):
-        train(styles[:1], [photos], output, **TINY)
+        train_network(styles[:1], [photos], output, **TINY)
     with pytest.raises(SettingsError, match=r"\(photos\)"):
-        train(styles, [photos / "part0"], output, **TINY)
+        train_network(styles, [photos / "part0"], output, **TINY)
     assert {path: path.read_bytes() for path in output.parent.rglob("*") if path.is_file()} == before
-    assert train(styles, [photos / "part1", photos / "part0"], output, **TINY, core_hours=9) == log  # the same data
+    same_data = [photos / "part1", photos / "part0"]
+    assert train_network(styles, same_data, output, **TINY, core_hours=9) == log
 
 
 @needs_weights
 def test_a_loss_that_is_no_number_ends_it_and_leaves_no_checkpoint(photos, styles, tmp_path):
     output = tmp_path / "net.weights.h5"
     with pytest.raises(SettingsError, match=r"loss is no number any more at step \d; choose a smaller learning rate"):
-        train(styles, [photos], output, **TINY, learning_rate=1e30)
+        train_network(styles, [photos], output, **TINY, learning_rate=1e30)
     folder = tmp_path / "net.training"
     assert folder.exists() and not output.exists()
     assert not (folder / "log.jsonl").exists() and not list(folder.glob("checkpoints/*"))
@@ -201,7 +202,7 @@ def test_what_is_frozen_stays(photos, styles, tmp_path):
     network = StyleNetwork([PAINTING], SIZES)
     network.last.trainable = False
     before = network.last.get_weights(), network.encoder[0][1].get_weights()
-    train(styles[:1], [photos], tmp_path / "n.weights.h5", network=network, **{**TINY, "steps": 2})
+    train_network(styles[:1], [photos], tmp_path / "n.weights.h5", network=network, **{**TINY, "steps": 2})
     for old, new in zip(before[0], network.last.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     assert any((old != new).any() for old, new in zip(before[1], network.encoder[0][1].get_weights(), strict=True))
@@ -229,7 +230,7 @@ def spoiled(folder: Path, good: int, bad: int) -> Path:
 def test_broken_photos_are_left_out_with_a_warning(styles, tmp_path):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        log = train(styles, [spoiled(tmp_path / "in", 6, 6)], tmp_path / "n.weights.h5", **{**TINY, "steps": 6})
+        log = train_network(styles, [spoiled(tmp_path / "in", 6, 6)], tmp_path / "n.weights.h5", **{**TINY, "steps": 6})
     assert log[-1]["step"] == 6 and all(np.isfinite(line["loss"]) for line in log)
     sentences = [str(warning.message) for warning in told if "left out" in str(warning.message)]
     assert sentences and all(".jpg cannot be read" in sentence for sentence in sentences)

@@ -75,7 +75,7 @@ def pairs(
 
 def held_out_pairs(photos: Sequence[Path], pictures: Sequence[Path], size: int, batch: int, *, style_size: int) -> Any:
     """Held-out data: the middle square of each photo in the full style of the pictures in turn, always the same."""
-    squares = np.stack([datasets.middle(images.read(file), size) for file in photos])
-    drawn = [datasets.middle(images.read(file), style_size) for file in pictures]
+    squares = np.stack([datasets.middle_square(images.read(file), size) for file in photos])
+    drawn = [datasets.middle_square(images.read(file), style_size) for file in pictures]
     styles = np.stack([drawn[k % len(drawn)] for k in range(len(squares))])
     return tf.data.Dataset.from_tensor_slices((squares, styles, np.ones(len(squares), "float32"))).batch(batch)

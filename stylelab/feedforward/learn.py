@@ -74,5 +74,5 @@ def full_styles(files: Sequence[Path], styles: int, size: int, batch: int) -> An
     """Held-out data: the middle square of each photo in one full style, the styles in turn, always the same."""
     weights = np.zeros((len(files), 1 + styles), "float32")
     weights[np.arange(len(files)), 1 + np.arange(len(files)) % styles] = 1
-    squares = np.stack([datasets.middle(images.read(file), size) for file in files])
+    squares = np.stack([datasets.middle_square(images.read(file), size) for file in files])
     return tf.data.Dataset.from_tensor_slices((squares, weights)).batch(batch)

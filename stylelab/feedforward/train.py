@@ -1,6 +1,6 @@
 """A network of one's own: from paintings and a folder of photos to a file of weights.
 
-    train(["my_painting.jpg", "hokusai_great_wave"], ["photos"], "net.weights.h5")
+    train_network(["my_painting.jpg", "hokusai_great_wave"], ["photos"], "net.weights.h5")
 
 Beside ``net.weights.h5`` are ``net.json`` (architecture, styles, data, settings, log) and the folder ``net.training``
 with the checkpoints, the log and what TensorBoard shows. The same call goes on where it was killed; one with other
@@ -209,7 +209,7 @@ class Training:
         return log
 
 
-def train(
+def train_network(
     styles: Sequence[str | Path], photos: Sequence[str | Path], output: str | Path, **settings: Any
 ) -> list[dict[str, float]]:
     """Trains a network for the styles on the photos and writes it: a :class:`Training` that is run."""
