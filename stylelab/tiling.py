@@ -23,11 +23,13 @@ from .stylizers import Style, Wrapper
 class Tiled(Wrapper):
     """A :class:`FeedForward` on pictures of any size, in the memory of one tile.
 
+    Measured with the shipped sizes through OpenVINO at 4096 x 4096 px: 0.9 GB above what the process held with the
+    photo, 0.4 GB of it the photo's checked copy and the result; at once even 2048 x 2048 px took 0.8 GB.
     A picture up to the thumbnail's size is its own thumbnail, and so the result that of the stylizer alone.
 
     Args:
         stylizer: with any styles and engine.
-        tile: side of a tile in pixels, without its overlap.
+        tile: side of a tile in pixels, without its overlap. 1024 took as long as 512 here, and a fifth more memory.
         overlap: pixels of the neighbors that a tile is painted with and that are cut off; None for all that the network
             sees (:func:`receptive_radius`), with which no seam is left. URST has 32 at tiles of 1000.
         thumbnail: long side in pixels of the picture whose statistics are used. URST has 1024.
@@ -42,7 +44,7 @@ class Tiled(Wrapper):
         self,
         stylizer: FeedForward,
         *,
-        tile: int = 1024,
+        tile: int = 512,
         overlap: int | None = None,
         thumbnail: int = 1024,
         frozen: bool = True,
