@@ -77,5 +77,5 @@ def held_out_pairs(photos: Sequence[Path], pictures: Sequence[Path], size: int, 
     """Held-out data: the middle square of each photo in the full style of the pictures in turn, always the same."""
     squares = np.stack([datasets.middle(images.read(file), size) for file in photos])
     styles = [datasets.middle(images.read(file), style_size) for file in pictures]
-    styles = np.stack([styles[k % len(styles)] for k in range(len(squares))])
-    return tf.data.Dataset.from_tensor_slices((squares, styles, np.ones(len(squares), "float32"))).batch(batch)
+    in_turn = np.stack([styles[k % len(styles)] for k in range(len(squares))])
+    return tf.data.Dataset.from_tensor_slices((squares, in_turn, np.ones(len(squares), "float32"))).batch(batch)
