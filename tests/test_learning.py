@@ -269,6 +269,25 @@ class TestFit:
         assert same == log
         assert float(again.w) == pytest.approx(float(model.w), rel=1e-6), "the averaged weights, as after the run"
 
+    def test_layers_in_a_list_are_resumed_too(self, tmp_path):
+        """TensorFlow's checkpoint does not look into Keras's lists: it finds these weights through the optimizer."""
+
+        class Deep(Line):
+            def __init__(self, start=1.0):
+                super().__init__(start)
+                self.lines = [Line(start)]
+                self.own, self.w = self.w, self.lines[0].w
+
+        def trained(folder, callbacks=(), start=1.0):
+            model = Deep(start)
+            model.compile(optimizer=learning.optimizer(8, 0.1, average=0), jit_compile=False)
+            training.fit(model, Line.batches, Plan(8, 4, gain=-math.inf), folder, HELD, callbacks)
+            return float(model.w)
+
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path / "killed", [Kill(epoch=0)])
+        assert trained(tmp_path / "killed", start=-5.0) == pytest.approx(trained(tmp_path / "whole"), rel=1e-5)
+
     def test_a_longer_plan_goes_on(self, tmp_path, whole):
         run(tmp_path, Plan(steps=20, every=4, gain=-math.inf))
         model, log = run(tmp_path)
