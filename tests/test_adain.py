@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylelab import adain, images, training
+from stylelab import adain, images, machine, training
 from stylelab.adain.learn import Learner, held_out_pairs, pairs
 from stylelab.adain.network import ENCODED, WIDEST, Decoder, style_moments
 from stylelab.backend import keras, tf
@@ -310,7 +310,7 @@ class TestStylizer:
             method.stylize(**given)
 
     def test_a_picture_larger_than_memory_is_refused(self, method, monkeypatch):
-        monkeypatch.setattr(training, "memory_available", lambda: 10**6)
+        monkeypatch.setattr(machine, "memory_available", lambda: 10**6)
         with pytest.raises(ResourceError, match=r"Stylizing at 56x40 px needs about .* GB of memory"):
             method.stylize(PHOTO[None], ONE)
         assert method.memory_needed(2000, 1000) == pytest.approx(4 * method.memory_needed(1000, 500), rel=0.01)

@@ -856,7 +856,7 @@ def test_a_real_run_prints_one_line(tmp_path):
     photo, output = put(tmp_path / "p.png", PHOTO), tmp_path / "o.png"
     quiet = {"TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS", "PYTHONWARNINGS"}  # what users do not set
     environment = {name: value for name, value in os.environ.items() if name not in quiet}
-    options = ["--style", PAINTING, "--size", "48", "--steps", "4", "-o", str(output)]
+    options = ["--style", PAINTING, "--method", "optimize", "--size", "48", "--steps", "4", "-o", str(output)]
     command = [sys.executable, "-m", "stylelab.cli", "stylize", str(photo), *options]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
     assert (ran.returncode, ran.stderr) == (0, "")
