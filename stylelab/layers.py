@@ -18,10 +18,7 @@ class ReflectedConv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, padding="valid", **kwargs)
 
     def call(self, images: Any) -> Any:
-        """``[B, H, W, C]`` to ``[B, ceil(H / stride), ceil(W / stride), filters]``; H, W larger than half the kernel.
-
-        A stride of 2 needs even sides, or its last column has no right neighbor and the result one pixel less.
-        """
+        """``[B, H, W, C]`` to ``[B, ceil(H / stride), ceil(W / stride), filters]``; H, W above half the kernel."""
         return super().call(reflected(images, self.kernel_size[0] // 2))
 
     def compute_output_shape(self, shape: Any) -> Any:

@@ -111,8 +111,11 @@ def _entry(name: str) -> dict[str, Any]:
 @functools.cache  # of a failure nothing is kept: a restored file is found in the same process
 def _verified(root: Path, name: str) -> Path:
     file = root / name
-    expected = next(entry["sha256"] for entry in _manifest(root) if entry["path"] == name)
     advice = f"restore them with git checkout -- {file}"
+    expected = next((entry["sha256"] for entry in _manifest(root) if entry["path"] == name), None)
+    if expected is None:
+        listing = root / "manifest.json"
+        raise WeightsError(f"{listing} has no entry for {name}: restore it with git checkout -- {listing}.")
     try:
         with file.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -166,6 +166,12 @@ def test_weights_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         samples.weights()
 
 
+def test_weights_that_the_manifest_does_not_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_data(tmp_path, monkeypatch, sha256="0" * 64)
+    with pytest.raises(WeightsError, match=r"manifest\.json has no entry for weights/adain.*: restore it with git"):
+        samples.weights("adain")
+
+
 def test_weights_that_are_damaged_and_then_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = fake_data(tmp_path, monkeypatch, sha256=hashlib.sha256(b"right").hexdigest())
     path.write_bytes(b"cut off")

@@ -74,6 +74,7 @@ def _info(arguments: argparse.Namespace) -> None:
     from importlib.metadata import version
 
     from ..backend import keras, tf
+    from ..engines import settled
     from ..training import memory_available, precision
 
     def line(what: str, value: Any) -> None:
@@ -84,8 +85,9 @@ def _info(arguments: argparse.Namespace) -> None:
     line("TensorFlow", f"{tf.__version__}, Keras {keras.__version__}")
     line("devices", ", ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()))
     line("precision", f"{precision()} (chosen by hardware)")
+    line("engine", "{} in {} for the networks".format(*settled()))
     line("memory", f"{memory_available() / 1e9:.1f} GB free")
     line("data", samples.data_root())
     line("samples", ", ".join(f"{len(samples.names(k))} {k}" for k in ("products", "styles", "photos")))
-    line("weights", samples.weights("vgg16"))
+    line("weights", ", ".join(samples.weights(name).name for name in samples.WEIGHTS))
     print("All is well.")

