@@ -44,7 +44,7 @@ def adain(features: Any, style: Moments) -> Any:
     deviation = features - mean
     # On a flat ground nothing but rounding is left, some 1e-7 of the features' size, which three levels of dividing by
     # it would blow up to stripes: what is that small counts as zero.
-    rounding = 2e-6 * ops.sqrt(ops.mean(ops.square(features), (1, 2, 3), keepdims=True))
+    rounding = 2e-6 * ops.sqrt(ops.mean(variance + ops.square(mean), -1, keepdims=True))  # of their mean square
     deviation = ops.where(ops.abs(deviation) > rounding, deviation, 0.0)
     return style[1] * deviation * ops.rsqrt(variance + 1e-5) + style[0]
 
