@@ -16,7 +16,7 @@ from stylelab.backend import keras, tf
 from stylelab.errors import SettingsError, WeightsError
 from stylelab.features import CONTENT_LAYERS, STYLE_LAYERS
 from stylelab.learning import PerceptualLearner
-from stylelab.losses import Terms
+from stylelab.losses import Terms, weave
 from stylelab.training import Plan
 
 RNG = np.random.default_rng(0)
@@ -82,10 +82,14 @@ class TestLearner:
             np.testing.assert_array_equal(old, new)
 
     def test_the_loss_is_the_objective_with_its_weights(self, extractor):
-        learner = Repaint(network(), content_weight=2.0, style_weight=5.0, smoothness_weight=7.0)
+        weights = {"content_weight": 2.0, "style_weight": 5.0, "smoothness_weight": 7.0, "weave_weight": 11.0}
+        learner = Repaint(network(), **weights)
         learner.compile(jit_compile=False)
         said = learner.evaluate(PHOTOS, PAINTINGS, verbose=0, return_dict=True)
-        assert said["loss"] == pytest.approx(2 * said["content"] + 5 * said["style"] + 7 * said["smoothness"], rel=1e-5)
+        wanted = 2 * said["content"] + 5 * said["style"] + 7 * said["smoothness"]
+        pattern = 11 * float(weave(learner.network(PHOTOS)))
+        assert pattern > 1e-4 * wanted
+        assert said["loss"] == pytest.approx(wanted + pattern, rel=1e-5)
         assert min(said.values()) > 0
 
     def test_metrics_are_means_over_the_epoch_and_begin_anew(self, extractor):

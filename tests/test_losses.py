@@ -20,6 +20,7 @@ from stylelab.losses import (
     moments_loss,
     total_variation,
     w2_loss,
+    weave,
 )
 
 STATISTICS = {"gram": gram_matrix, "moments": moments, "w2": mean_covariance}
@@ -132,6 +133,53 @@ class TestValues:
         """By hand: a step of 0.1 down and 0.3 to the right everywhere."""
         ramp = 0.1 * np.arange(6)[:, None] + 0.3 * np.arange(4)
         np.testing.assert_allclose(total_variation(ramp[None, :, :, None]), 0.01 + 0.09, rtol=1e-12)
+
+
+def weave_oracle(x, period, window):
+    """Window by window: the mean at each phase, and the variance of these means."""
+    each = []
+    sides = [min(window, side // period * period) for side in x.shape[1:3]]
+    for picture in x:
+        for top in range(0, x.shape[1] - sides[0] + 1, sides[0]):
+            for left in range(0, x.shape[2] - sides[1] + 1, sides[1]):
+                part = picture[top : top + sides[0], left : left + sides[1]]
+                means = [part[i::period, j::period].mean((0, 1)) for i, j in np.ndindex(period, period)]
+                each.append(np.var(means, axis=0))
+    return np.mean(each)
+
+
+class TestWeave:
+    """What repeats every few pixels, and nothing else."""
+
+    @pytest.mark.parametrize(("period", "window"), [(4, 32), (4, 8), (2, 8), (3, 9)])
+    @pytest.mark.parametrize("shape", [(2, 40, 70, 3), (1, 17, 9, 2), (1, 4, 32, 1)])
+    def test_against_numpy(self, period, window, shape):
+        x = features(*shape, seed=40)
+        np.testing.assert_allclose(weave(x, period, window), weave_oracle(x, period, window), rtol=1e-10)
+
+    @pytest.mark.parametrize("cells", [1, 2])
+    def test_of_a_checkerboard_it_is_the_square_of_its_amplitude(self, cells):
+        row = np.arange(64) // cells
+        board = 0.3 * (-1.0) ** np.add.outer(row, row)
+        np.testing.assert_allclose(weave(0.5 + board[None, :, :, None]), 0.09, rtol=1e-9)
+
+    def test_where_the_pattern_begins_does_not_count(self):
+        x = np.tile(features(1, 4, 4, 3, seed=41), (1, 16, 16, 1))
+        for by in (1, 2, 3):
+            np.testing.assert_allclose(weave(np.roll(x, (by, 2 * by), (1, 2))), weave(x), rtol=1e-9)
+
+    def test_patterns_of_other_periods_and_noise_do_not_count(self):
+        board = np.tile(features(1, 4, 4, 1, seed=42), (1, 16, 16, 1))
+        for other in (3, 5, 7, 8):
+            line = np.cos(2 * np.pi * np.arange(64) / other)
+            # 32 px hold no whole number of most periods: a little leaks.
+            assert float(weave(np.tile(line, (64, 1))[None, :, :, None])) < 0.05 * line.var()
+        noise = np.random.default_rng(43).normal(0, board.std(), (1, 256, 256, 1))
+        assert float(weave(noise)) < 0.03 * float(weave(board))  # 64 cells a window: a 64th is expected
+
+    def test_of_a_batch_it_is_the_mean_of_its_pictures(self):
+        x = features(2, 32, 36, 3, seed=44)
+        np.testing.assert_allclose(weave(x), np.mean([weave(picture[None]) for picture in x]), rtol=1e-12)
 
 
 class TestInvariants:
@@ -290,6 +338,9 @@ class TestGradients:
     def test_of_total_variation(self):
         self.check(total_variation, self.x, 1e-6)
 
+    def test_of_weave(self):
+        self.check(weave, features(1, 13, 9, 2, seed=45), 1e-6)
+
     def test_of_w2_with_fewer_positions_than_channels(self):
         """The ridge keeps it smooth; the root's iteration stops before its smallest eigenvalues, so to 1 %."""
         self.check(lambda x: loss("w2", x, features(1, 2, 3, 12, seed=15)), features(1, 2, 3, 12, seed=16), 1e-2)
@@ -337,6 +388,14 @@ class TestHostileInput:
         assert np.isfinite(value)
         assert np.isfinite(gradient).all()
 
+    @pytest.mark.parametrize("case", HOSTILE)
+    def test_weave_is_finite_and_not_negative(self, case):
+        value, gradient = value_and_gradient(weave, HOSTILE[case].astype("float32"))
+        assert 0 <= value < np.inf
+        assert np.isfinite(gradient).all()
+        if case in ("zero", "one"):
+            assert value == 0
+
     @pytest.mark.parametrize("shape", [(2, 1, 9, 3), (2, 9, 1, 3)])
     def test_total_variation_of_a_line_is_that_along_it(self, shape):
         x = features(*shape)
@@ -378,6 +437,11 @@ class TestPrecision:
         half = total_variation(tf.cast(1000 * self.x, "float16"))
         assert half.dtype == "float32"
         np.testing.assert_allclose(half, 1e6 * total_variation(self.x), rtol=5e-3)
+
+    def test_weave_in_half_precision(self):
+        half = weave(tf.cast(self.x, "float16"))
+        assert half.dtype == "float32"
+        np.testing.assert_allclose(half, weave(self.x), rtol=5e-2)
 
     @pytest.mark.parametrize("name", STATISTICS)
     def test_distances_of_half_precision_statistics(self, name):

@@ -15,6 +15,7 @@ from stylelab.losses import (
     gram_matrix,
     mean_covariance,
     total_variation,
+    weave,
 )
 
 rng = np.random.default_rng(0)
@@ -70,6 +71,14 @@ class TestTerms:
         terms = of(IMAGE, *targets(of))
         expected = 2 * terms.content + 30 * terms.style + 0.7 * terms.smoothness
         np.testing.assert_allclose(terms.total, expected, rtol=1e-12)
+
+    def test_weave_is_part_of_the_total_and_of_nothing_else(self):
+        plain, woven = objective(smoothness_weight=0.7), objective(smoothness_weight=0.7, weave_weight=50.0)
+        without, with_it = (of(IMAGE, *targets(of)) for of in (plain, woven))
+        np.testing.assert_allclose(with_it.total - without.total, 50.0 * weave(IMAGE), rtol=1e-9)
+        assert float(weave(IMAGE)) > 0
+        for one, other in zip(with_it[1:], without[1:], strict=True):
+            np.testing.assert_array_equal(one, other)
 
     def test_weights_of_one_call_replace_the_objective_s(self):
         of = objective(content_weight=2, style_weight=30, smoothness_weight=0.7)

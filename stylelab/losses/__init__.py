@@ -11,6 +11,7 @@ from .perceptual import (
     moments_loss,
     total_variation,
     w2_loss,
+    weave,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "r1_penalty",
     "total_variation",
     "w2_loss",
+    "weave",
 ]

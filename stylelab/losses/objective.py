@@ -15,6 +15,7 @@ from .perceptual import (
     moments_loss,
     total_variation,
     w2_loss,
+    weave,
 )
 
 # name: (statistic of one layer's features, distance of two statistics)
@@ -44,6 +45,7 @@ class PerceptualObjective:
     Args:
         extractor: returns at least the content and style layers.
         content_weight, style_weight, smoothness_weight: the three weights, not negative.
+        weave_weight: of :func:`weave`, which only networks need; it is part of the total and no term of its own.
         style_loss: ``"gram"``, ``"moments"`` or ``"w2"``.
         content_layers, style_layers: names; each loss is the mean over its layers.
     """
@@ -55,18 +57,18 @@ class PerceptualObjective:
         content_weight: float = 1.0,
         style_weight: float = 1.0,
         smoothness_weight: float = 0.0,
+        weave_weight: float = 0.0,
         style_loss: str = "gram",
         content_layers: Sequence[str] = CONTENT_LAYERS,
         style_layers: Sequence[str] = STYLE_LAYERS,
     ):
         if style_loss not in STYLE_LOSSES:
             raise SettingsError(f"Style loss {style_loss!r} is not known; choose one of {', '.join(STYLE_LOSSES)}.")
-        if not all(0 <= weight < float("inf") for weight in (content_weight, style_weight, smoothness_weight)):
-            raise SettingsError(
-                "The weights of content, style and smoothness must be finite and not negative; give 0 to leave one out."
-            )
+        weights = (content_weight, style_weight, smoothness_weight)
+        if not all(0 <= weight < float("inf") for weight in (*weights, weave_weight)):
+            raise SettingsError("The weights of an objective must be finite and not negative; give 0 to leave one out.")
         self.extractor = extractor
-        self.weights = (content_weight, style_weight, smoothness_weight)
+        self.weights, self.weave_weight = weights, weave_weight
         self.content_layers, self.style_layers = tuple(content_layers), tuple(style_layers)
         self._statistic, self._distance = STYLE_LOSSES[style_loss]
 
@@ -122,6 +124,8 @@ class PerceptualObjective:
         smoothness = total_variation(images)
         of_content, of_style, of_smoothness = self.weights if weights is None else ops.unstack(weights)
         total = of_content * content_term + of_style * style_term + of_smoothness * smoothness
+        if self.weave_weight:
+            total = total + self.weave_weight * weave(images)
         return Terms(total, content_term, style_term, smoothness)
 
     def _statistics(self, features: dict[str, Any], masks: Any) -> list[dict[str, Any]]:

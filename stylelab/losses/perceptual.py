@@ -160,6 +160,31 @@ def total_variation(images: Any) -> Any:
     return sum(ops.mean(ops.square(d)) for d in (down, right) if 0 not in d.shape)
 
 
+def weave(images: Any, period: int = 4, window: int = 32) -> Any:
+    """How strongly a pattern repeats every ``period`` pixels: the fishnet that style networks lay over quiet grounds.
+
+    A network that commutes with shifts by ``period`` pixels (ours halves twice, so by 4) can paint nothing else on a
+    constant ground, and the Gram matrices like any texture better than none. Odena et al. (2016, "Deconvolution and
+    checkerboard artifacts") describe the pattern; the measure is ours. In each window the means of the ``period``²
+    phases are what repeats, and strokes average out; their variance over the phases is the power of the pattern.
+
+    Args:
+        images: ``[B, H, W, C]``, both sides at least ``period`` and known where the function is traced.
+        period: in pixels.
+        window: side of the windows, a multiple of ``period``; what remains at the right and the bottom is left out.
+    Returns:
+        A scalar, the mean over windows and channels: 0 for constant images; a checkerboard of ±a has a².
+    """
+    images = at_least_float32(images)
+    batch, height, width, channels = ops.shape(images)
+    sides = [min(window, side // period * period) for side in (height, width)]
+    rows, columns = (side // window_side for side, window_side in zip((height, width), sides, strict=True))
+    cut = images[:, : rows * sides[0], : columns * sides[1]]
+    cells = (rows, sides[0] // period, period, columns, sides[1] // period, period)
+    phases = ops.mean(ops.reshape(cut, (batch, *cells, channels)), axis=(2, 5))  # [B, rows, p, columns, p, C]
+    return ops.mean(ops.var(phases, axis=(2, 4)))
+
+
 def _relative(x: Any, target: Any) -> Any:
     x, target = at_least_float32(x), at_least_float32(target)
     axes = tuple(range(1, len(target.shape)))
