@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylelab import images, samples, stylizers
+from stylelab import images, machine, samples, stylizers
 from stylelab.cli import jobs
 from stylelab.errors import SettingsError, WeightsError
 from tests import broken
@@ -390,6 +390,9 @@ class Fast(Negative):
         super().__init__()
         self.made.append({"weights": weights, "engine": engine})
 
+    def memory_needed(self, height, width):
+        return height * width
+
     def _resolve(self, style):
         assert not style.pictures, "no painting need be read"
         return style
@@ -477,6 +480,22 @@ def test_tiles_are_made_of_the_fast_network(tmp_path, monkeypatch, methods, comm
     photo, output = put(tmp_path / "p.png", PHOTO), tmp_path / "o.png"
     assert command("stylize", photo, "--style", PAINTING, "--tile", 500, "-o", output).code == 0
     assert (images.to_uint8(images.read(output)) == round(0.5 * 255)).all()
+
+
+@pytest.mark.parametrize(("free", "tiled"), [(10**6, False), (10**6 - 1, True)])
+def test_what_memory_does_not_hold_is_painted_in_tiles(tmp_path, monkeypatch, methods, command, free, tiled):
+    class Tiled(stylizers.Wrapper):
+        def _stylize(self, content, style, **settings):
+            return np.zeros_like(content)
+
+    monkeypatch.setitem(sys.modules, "stylelab.tiling", types.SimpleNamespace(Tiled=Tiled))
+    monkeypatch.setattr(Fast, "memory_needed", lambda self, height, width: 10**6)
+    monkeypatch.setattr(machine, "memory_available", lambda: free)
+    photo, output = put(tmp_path / "p.png", PHOTO), tmp_path / "o.png"
+    ran = command("stylize", photo, "--style", PAINTING, "-o", output)
+    assert ran.code == 0
+    assert (images.to_uint8(images.read(output)) == 0).all() == tiled
+    assert ("p.png: painted in tiles, since 64x48 px at once need 0.0 GB of memory." in ran.err) == tiled
 
 
 def test_white_is_kept(tmp_path, stylize):

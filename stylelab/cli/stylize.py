@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import images, samples, stylizers
+from .. import images, machine, samples, stylizers
 from ..errors import ImageError, SettingsError, StyleLabError
 from . import jobs
 from .terminal import complain, note, say, sentence
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     option("--seed", type=int, default=0, metavar="N", help="the same seed gives the same picture (default: 0)")
     option("--steps", type=int, metavar="N", help="steps of the method optimize (default: its own)")
     option("--engine", metavar="auto|tensorflow|openvino", help="what computes a network's pass (default: auto)")
-    option("--tile", type=int, metavar="N", help="paint a large picture in tiles of N px (method fast)")
+    option("--tile", type=int, metavar="N", help="paint in tiles of N px (method fast; what memory does not hold is)")
     option("--distances", action="store_true", help="measure style and content distance (optimize always does)")
     option("--json", action="store_true", help="print one JSON object per photo and nothing else on stdout")
     option("-o", "--output", required=True, metavar="OUT", help="file, or for several photos folder, to write")
@@ -131,6 +131,17 @@ def _stylizer(method: str, settings: dict[str, Any], tile: int | None) -> styliz
     return Tiled(stylizer, tile=tile)
 
 
+def _fitting(stylizer: Any, photo: Path, height: int, width: int) -> stylizers.Stylizer:
+    """The fast network; in tiles if memory does not hold a picture of this size at once."""
+    needed = stylizer.memory_needed(height, width)
+    if needed <= machine.memory_available():
+        return stylizer
+    from ..tiling import Tiled
+
+    note(f"{photo}: painted in tiles, since {width}x{height} px at once need {needed / 1e9:.1f} GB of memory.")
+    return Tiled(stylizer)
+
+
 def _style_files(arguments: argparse.Namespace) -> list[str | Path]:
     """The styles' files; the unknown name of a painting is refused here, before any work."""
     if arguments.network:
@@ -164,6 +175,8 @@ def _one(
     picture, mask = _photo_and_mask(job.photo, arguments.mask, arguments.size)
     height, width = picture.rgb.shape[:2]
     stylizer, callback = get_stylizer(), None
+    if method == "fast" and arguments.tile is None:
+        stylizer = _fitting(stylizer, job.photo, height, width)
     if arguments.keep_color:
         stylizer = stylizers.KeepColor(stylizer)
     if arguments.keep_white:
