@@ -11,14 +11,13 @@ from PIL import Image
 
 from stylelab import adain, images, machine, training
 from stylelab.adain.learn import Learner, held_out_pairs, pairs
-from stylelab.adain.network import ENCODED, WIDEST, Decoder, style_moments
+from stylelab.adain.network import CHANNELS, ENCODED, WIDEST, Decoder, style_moments
 from stylelab.backend import keras, tf
 from stylelab.errors import ImageError, ResourceError, SettingsError, WeightsError
 from stylelab.features import STYLE_LAYERS
 from stylelab.stylizers import KeepColor, Style
 
 RNG = np.random.default_rng(0)
-CHANNELS = dict(zip(STYLE_LAYERS, (64, 128, 256, 512), strict=True))
 
 
 def random_features(shape, seed=0):
@@ -84,6 +83,17 @@ class TestAdain:
                 np.testing.assert_allclose(got, wanted, rtol=1e-3)
 
 
+SIDES = {"block2_conv1": 4, "block3_conv1": 2, ENCODED: 1}  # relative to the deepest features
+
+
+def random_pyramid(batch, height, width, seed=0):
+    """What the decoder is given of a photo."""
+    return {
+        name: random_features((batch, side * height, side * width, CHANNELS[name]), seed)
+        for name, side in SIDES.items()
+    }
+
+
 @pytest.fixture(scope="module")
 def decoder():
     keras.utils.set_random_seed(0)
@@ -99,19 +109,20 @@ def random_style(seed=0):
 class TestDecoder:
     @pytest.mark.parametrize(("height", "width"), [(2, 2), (3, 5), (7, 2), (2, 16)])
     def test_eight_times_the_features_size(self, decoder, height, width):
-        features = random_features((1, height, width, 512))
+        features = random_pyramid(1, height, width)
         assert decoder((features, random_style())).shape == (1, 8 * height, 8 * width, 3)
 
     def test_a_picture_does_not_depend_on_its_batch_mates(self, decoder):
-        features, styles = random_features((2, 3, 4, 512)), [random_style(1), random_style(2)]
+        features, styles = random_pyramid(2, 3, 4), [random_style(1), random_style(2)]
         together = keras.tree.map_structure(lambda *each: np.concatenate(each), *styles)
         batch = decoder((features, together)).numpy()
         for k, style in enumerate(styles):
-            np.testing.assert_allclose(batch[k], decoder((features[k : k + 1], style))[0], atol=1e-4)
+            alone = {name: x[k : k + 1] for name, x in features.items()}
+            np.testing.assert_allclose(batch[k], decoder((alone, style))[0], atol=1e-4)
         assert np.abs(batch[0] - batch[1]).max() > 0.01
 
     def test_moments_that_are_the_same_everywhere_are_the_global_ones(self, decoder):
-        features, style = random_features((1, 3, 4, 512)), random_style()
+        features, style = random_pyramid(1, 3, 4), random_style()
         size = {"block1_conv1": 4, WIDEST: 4, "block3_conv1": 2}
         placed = {
             name: tuple(np.tile(m, (1, 3 * factor, 4 * factor, 1)) for m in style[name])
@@ -122,14 +133,26 @@ class TestDecoder:
     @pytest.mark.parametrize("name", ["block1_conv1", "block2_conv1", "block3_conv1"])
     @pytest.mark.parametrize("which", [0, 1], ids=["mean", "deviation"])
     def test_each_level_s_moments_count(self, decoder, name, which):
-        features, style = random_features((1, 3, 4, 512)), random_style()
+        features, style = random_pyramid(1, 3, 4), random_style()
         moments = list(style[name])
         moments[which] = moments[which] * RNG.uniform(0.5, 2, moments[which].shape).astype("float32")
         changed = decoder((features, {**style, name: tuple(moments)}))
         assert np.abs(changed - decoder((features, style))).max() > 1e-3
 
+    @pytest.mark.parametrize("name", ["block3_conv1", "block2_conv1"])
+    def test_what_the_photo_shows_at_each_level_counts_and_its_contrast_does_not(self, decoder, name):
+        features, style = random_pyramid(1, 3, 4), random_style()
+        plain = decoder((features, style)).numpy()
+        louder = decoder(({**features, name: 3 * features[name] + 20}, style)).numpy()
+        np.testing.assert_allclose(louder, plain, atol=2e-3)
+        other = decoder(({**features, name: features[name][:, ::-1]}, style)).numpy()
+        assert np.abs(other - plain).max() > 0.01
+
     def test_constant_features_give_a_flat_picture(self, decoder):
-        constant = np.broadcast_to(random_features((1, 1, 1, 512)), (1, 4, 5, 512))
+        constant = {
+            name: np.broadcast_to(random_features((1, 1, 1, x.shape[-1])), x.shape)
+            for name, x in random_pyramid(1, 4, 5).items()
+        }
         result = decoder((constant, random_style())).numpy()
         assert np.ptp(result, axis=(1, 2)).max() < 1e-4
 
@@ -137,7 +160,7 @@ class TestDecoder:
         path = training.save_weights(decoder, tmp_path / "decoder.weights.h5")
         keras.utils.set_random_seed(1)
         other = Decoder()
-        inputs = random_features((1, 3, 4, 512)), random_style()
+        inputs = random_pyramid(1, 3, 4), random_style()
         assert np.abs(other(inputs) - decoder(inputs)).max() > 0.1
         training.load_weights(other, path)
         np.testing.assert_allclose(other(inputs), decoder(inputs), atol=0.01)
@@ -147,7 +170,7 @@ class TestDecoder:
         half = Decoder(dtype="mixed_bfloat16")
         half.set_weights(decoder.get_weights())
         assert all(w.dtype == "float32" for w in half.weights)
-        inputs = random_features((1, 3, 4, 512)), random_style()
+        inputs = random_pyramid(1, 3, 4), random_style()
         assert half(inputs).dtype == "float32"
         difference = np.abs(half(inputs) - decoder(inputs))
         assert difference.mean() < 0.1 * np.std(decoder(inputs))
@@ -326,17 +349,18 @@ class TestStylizer:
         np.testing.assert_allclose(again.stylize(PHOTO[None], ONE), method.stylize(PHOTO[None], ONE), atol=0.1)
 
 
+@pytest.fixture(scope="module")
+def learner():
+    keras.utils.set_random_seed(0)
+    made = Learner(Decoder(dtype=training.layer_policy()))
+    made.compile(optimizer=keras.optimizers.Adam(2e-3, global_clipnorm=1.0), jit_compile=False)
+    return made
+
+
 @pytest.mark.weights
 class TestLearner:
     PHOTOS = np.stack([images.resize(PHOTO, (32, 32)), images.resize(PHOTO[::-1], (32, 32))])
     PICTURES = np.stack([images.resize(ONE, (32, 32)), images.resize(TWO, (32, 32))])
-
-    @pytest.fixture(scope="class")
-    def learner(self):
-        keras.utils.set_random_seed(0)
-        made = Learner(Decoder(dtype=training.layer_policy()))
-        made.compile(optimizer=keras.optimizers.Adam(2e-3, global_clipnorm=1.0), jit_compile=False)
-        return made
 
     def test_without_style_the_pictures_do_not_count(self, learner):
         none = np.zeros(2, "float32")
@@ -350,7 +374,8 @@ class TestLearner:
         objective, ones = learner.objective, np.ones(2, "float32")
         features = objective.extractor(self.PHOTOS)
         style = style_moments(objective.extractor(self.PICTURES))
-        result = learner.network((adain.adain(features[ENCODED], style[ENCODED]), style))
+        normalized = {**features, ENCODED: adain.adain(features[ENCODED], style[ENCODED])}
+        result = learner.network((normalized, style))
         wanted = objective(result, objective.content_target(self.PHOTOS), objective.style_target(self.PICTURES))
         for got, value in zip(learner.terms(self.PHOTOS, self.PICTURES, ones), wanted, strict=True):
             np.testing.assert_allclose(got, value, rtol=1e-4)

@@ -215,6 +215,13 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing happened to: its weight and its log."""
+    model, log = run(tmp_path_factory.mktemp("whole"))
+    return float(model.w), log
+
+
 class TestFit:
     def test_the_log_has_a_line_a_look_in_memory_and_on_disk(self, tmp_path):
         _, log = run(tmp_path)
@@ -233,12 +240,6 @@ class TestFit:
         wanted = (np.sin(np.arange(12)) ** 2).reshape(3, 4).mean(1)
         np.testing.assert_allclose([entry["loss"] for entry in log], wanted, atol=1e-4)
         np.testing.assert_allclose([entry["held_out"] for entry in log], 0.25**2, atol=1e-4)
-
-    @pytest.fixture(scope="class")
-    def whole(self, tmp_path_factory):
-        """A run that nothing happened to: its weight and its log."""
-        model, log = run(tmp_path_factory.mktemp("whole"))
-        return float(model.w), log
 
     @pytest.mark.parametrize("kill", [{"batch": 2}, {"batch": 18}, {"epoch": 6}, {"epoch": 9}], ids=str)
     def test_killed_and_resumed_it_is_the_run_that_was_not_killed(self, tmp_path, kill, whole):

@@ -34,7 +34,8 @@ class Learner(PerceptualLearner):
         style = keras.tree.map_structure(mixed, style_moments(features), style_moments(painted))
         target = keras.tree.map_structure(mixed, objective.statistics(features), objective.statistics(painted))
         content = {name: features[name] for name in objective.content_layers}
-        result = self.network((adain(features[ENCODED], style[ENCODED]), style))
+        normalized = adain(features[ENCODED], style[ENCODED])
+        result = self.network(({**features, ENCODED: normalized}, style))
         return objective(result, content, [target])
 
 

@@ -9,6 +9,7 @@ from ..layers import ReflectedConv2D, enlarged, instance_moments
 
 ENCODED = STYLE_LAYERS[-1]  # block4_conv1, Huang and Belongie's (2017, section 6) relu4_1
 WIDEST = "block2_conv1"  # half the picture's size: there the decoder takes over block1_conv1's moments too
+CHANNELS = dict(zip(STYLE_LAYERS, (64, 128, 256, 512), strict=True))
 # The size of each layer's features: their mean standard deviation on the shipped paintings and photos, rounded.
 UNITS = {"block1_conv1": 40.0, "block2_conv1": 190.0, "block3_conv1": 250.0, "block4_conv1": 115.0}
 
@@ -58,6 +59,10 @@ class Decoder(keras.Model):
     same sense, at the scale where they were measured. One convolution a level less than the encoder, none of 64
     channels at full resolution: a CPU's time goes there.
 
+    Theirs sees the photo at an eighth of its size only. Ours is shown the photo's ``block3_conv1`` and ``block2_conv1``
+    too, with the painting's moments, added by lateral 1 x 1 convolutions (Lin et al. 2017, "Feature pyramid networks",
+    section 3): what the product looks like need not be guessed.
+
     Args:
         dtype: policy of the layers; variables are float32 in all of them.
     """
@@ -68,34 +73,44 @@ class Decoder(keras.Model):
         def convolution(filters: int) -> Any:
             return ReflectedConv2D(filters, 3, dtype=dtype)
 
+        def lateral(filters: int) -> Any:
+            return keras.layers.Conv2D(filters, 1, use_bias=False, dtype=dtype)
+
         self.eighth = convolution(256)
         self.quarter = [convolution(256), convolution(128)]
         self.half = [convolution(128), convolution(64)]
         self.full = [convolution(32), convolution(3)]
-        channels = {"block1_conv1": 64, "block2_conv1": 128, "block3_conv1": 256}
-        neutral = {name: (tf.zeros((1, 1, 1, c)), tf.ones((1, 1, 1, c))) for name, c in channels.items()}
-        self((tf.zeros((1, 2, 2, 512)), neutral))  # builds the variables
+        self.laterals = {name: lateral(CHANNELS[name]) for name in ("block3_conv1", "block2_conv1")}
+        neutral = {name: (tf.zeros((1, 1, 1, c)), tf.ones((1, 1, 1, c))) for name, c in CHANNELS.items()}
+        sides = {ENCODED: 2, "block3_conv1": 4, "block2_conv1": 8}
+        self(({name: tf.zeros((1, s, s, CHANNELS[name])) for name, s in sides.items()}, neutral))  # builds variables
 
-    def call(self, inputs: tuple[Any, Mapping[str, Moments]]) -> Any:
+    def call(self, inputs: tuple[Mapping[str, Any], Mapping[str, Moments]]) -> Any:
         """The picture.
 
         Args:
-            inputs: normalized features ``[B, h, w, 512]`` of ``block4_conv1``; and the moments for the other layers, of
-                which those by region are ``[1, H, W, C]`` at the size of the layer's features, or of ``WIDEST``'s.
+            inputs: features of the photo, normalized ones ``[B, h, w, 512]`` of ``block4_conv1``, its own
+                ``[B, 2 h, 2 w, 256]`` of ``block3_conv1`` and ``[B, 4 h, 4 w, 128]`` of ``block2_conv1``; and the
+                moments for the other layers, of which those by region are ``[1, H, W, C]`` at the size of the layer's
+                features, or of ``WIDEST``'s.
         Returns:
             float32 ``[B, 8 h, 8 w, 3]`` around 0..1, not clipped: clipping would stop the gradient.
         """
         features, style = inputs
 
-        def renormalized(x: Any, name: str) -> Any:
+        def normalized(x: Any, name: str) -> Any:
             mean, deviation = style[name]
-            return ops.relu(ops.cast(adain(x, (mean / UNITS[name], deviation / UNITS[name])), self.compute_dtype))
+            return ops.cast(adain(x, (mean / UNITS[name], deviation / UNITS[name])), self.compute_dtype)
 
-        x = ops.cast(features / UNITS[ENCODED], self.compute_dtype)
+        def level(x: Any, name: str, convolution: Any) -> Any:
+            """Twice the size, with what the photo has there, in the style's moments of a layer."""
+            x = convolution(enlarged(x)) + self.laterals[name](normalized(features[name], name))
+            return ops.relu(normalized(x, name))
+
+        x = ops.cast(features[ENCODED] / UNITS[ENCODED], self.compute_dtype)
         x = ops.relu(self.eighth(x))
-        first, second = self.quarter
-        x = ops.relu(second(renormalized(first(enlarged(x)), "block3_conv1")))
-        first, second = self.half
-        x = renormalized(second(renormalized(first(enlarged(x)), "block2_conv1")), "block1_conv1")
+        x = ops.relu(self.quarter[1](level(x, "block3_conv1", self.quarter[0])))
+        x = self.half[1](level(x, "block2_conv1", self.half[0]))
         first, second = self.full
+        x = ops.relu(normalized(x, "block1_conv1"))
         return 0.5 + 0.25 * ops.cast(second(ops.relu(first(enlarged(x)))), "float32")

@@ -12,7 +12,7 @@ from ..features import STYLE_LAYERS, shared_extractor
 from ..layers import padded
 from ..stylizers import Style, Stylizer
 from ..training import layer_policy, load_weights, precision, require_memory
-from .network import ENCODED, WIDEST, Decoder, Moments, adain, style_moments
+from .network import CHANNELS, ENCODED, WIDEST, Decoder, Moments, adain, style_moments
 
 MULTIPLE = 8  # the encoder halves three times
 
@@ -35,9 +35,14 @@ class AdaIN(Stylizer):
             decoder = Decoder(dtype=layer_policy())
             load_weights(decoder, weights or samples.weights("adain"))
         self.decoder = decoder
+        # One trace for every size, and for moments with and without regions.
+        of_layer = {name: tf.TensorSpec((None, None, None, channels)) for name, channels in CHANNELS.items()}
+        of_style = {name: (spec, spec) for name, spec in of_layer.items()}
         self._decode = tf.function(
-            lambda features, style: tf.clip_by_value(decoder((adain(features, style[ENCODED]), style)), 0.0, 1.0),
-            reduce_retracing=True,
+            lambda features, style: tf.clip_by_value(
+                decoder(({**features, ENCODED: adain(features[ENCODED], style[ENCODED])}, style)), 0.0, 1.0
+            ),
+            input_signature=[of_layer, of_style],
         )
 
     def memory_needed(self, height: int, width: int) -> int:
@@ -66,7 +71,7 @@ class AdaIN(Stylizer):
     def _decoded(
         self, features: Mapping[str, Any], style: Mapping[str, Moments], height: int, width: int
     ) -> np.ndarray:
-        return self._decode(features[ENCODED], style).numpy()[0, :height, :width]
+        return self._decode(features, style).numpy()[0, :height, :width]
 
     def _mixed(self, each: list[dict[str, Moments]], weights: Any) -> dict[str, Moments]:
         """The weighted mean of moments: Huang and Belongie (2017, eq. 14 and 15) mix the normalized features, which is

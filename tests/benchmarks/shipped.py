@@ -95,7 +95,13 @@ def train_any(arguments):
         arguments,
         Learner(decoder),
         lambda first: learn.pairs(
-            photos, pictures, arguments.size, arguments.batch, style_size=256, seed=arguments.seed, first=first
+            photos,
+            pictures,
+            arguments.size,
+            arguments.batch,
+            style_size=arguments.style_size,
+            seed=arguments.seed,
+            first=first,
         ),
         learn.held_out_pairs(held, judges, 256, 2, style_size=384),
         lambda path: training.save_weights(decoder, path),
@@ -151,14 +157,14 @@ def story(arguments):
         row += [("sneaker_black", UNSEEN[0]), ("armchair_blue", "kandinsky_composition_viii")]
         photos = [images.resize(samples.load(product), 384) for product, _ in row]
         table.append([stylizer.stylize(p[None], name)[0] for p, (_, name) in zip(photos, row, strict=True)])
-    drawn = plots.grid(table, list(files), [f"{product}, {name}" for product, name in row], height=2.4)
+    drawn = plots.grid(table, list(files), [f"{product}, {name}".replace("_", " ") for product, name in row], height=2.4)
     drawn.save(arguments.out / f"{arguments.kind}_pictures.jpg")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, command in (("fast", train_fast), ("any", train_any)):
+    for name, command, style_size in (("fast", train_fast, 384), ("any", train_any, 256)):
         one = commands.add_parser(name)
         one.set_defaults(command=command)
         one.add_argument("--photos", nargs="+", required=True)
@@ -169,7 +175,7 @@ def main():
             ("--steps", int, 5000),
             ("--learning-rate", float, 2e-3),
             ("--size", int, 192),
-            ("--style-size", int, 384),
+            ("--style-size", int, style_size),
             ("--batch", int, 4),
             ("--core-hours", float, 2.4),
             ("--seed", int, 1),
