@@ -157,7 +157,8 @@ def story(arguments):
         row += [("sneaker_black", UNSEEN[0]), ("armchair_blue", "kandinsky_composition_viii")]
         photos = [images.resize(samples.load(product), 384) for product, _ in row]
         table.append([stylizer.stylize(p[None], name)[0] for p, (_, name) in zip(photos, row, strict=True)])
-    drawn = plots.grid(table, list(files), [f"{product}, {name}".replace("_", " ") for product, name in row], height=2.4)
+    titles = [f"{product}, {name}".replace("_", " ") for product, name in row]
+    drawn = plots.grid(table, list(files), titles, height=2.4)
     drawn.save(arguments.out / f"{arguments.kind}_pictures.jpg")
 
 
