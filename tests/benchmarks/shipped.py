@@ -138,7 +138,7 @@ def story(arguments):
     kind = {"fast": FeedForward, "any": AdaIN}[arguments.kind]
     logs = [[json.loads(line) for line in (leg / "log.jsonl").read_text().splitlines()] for leg in arguments.legs]
     lines, done = {}, 0
-    for number, log in enumerate(logs, 1):
+    for number, log in enumerate(logs, arguments.first):
         steps = [done + entry["step"] for entry in log]
         lines[f"leg {number}, held out"] = (steps, [entry["held_out"] for entry in log])
         lines[f"leg {number}, training"] = (steps, [entry["loss"] for entry in log])
@@ -191,6 +191,7 @@ def main():
     one.set_defaults(command=story)
     one.add_argument("--kind", choices=("fast", "any"))
     one.add_argument("--legs", nargs="+", type=Path)
+    one.add_argument("--first", type=int, default=1, metavar="N", help="which leg the first of these is")
     one.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.command(arguments)
