@@ -1,18 +1,20 @@
-"""Pictures for training: any folder of photos as an endless, repeatable stream of crops."""
+"""Any folder of photos as an endless, repeatable stream of crops."""
 
 import warnings
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from . import images
-from .errors import ImageError, SettingsError
+from .. import images
+from ..errors import ImageError, SettingsError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
+
+Thing = TypeVar("Thing")
 
 
 def picture_files(*folders: str | Path) -> list[Path]:
@@ -32,7 +34,7 @@ def picture_files(*folders: str | Path) -> list[Path]:
     return sorted(set(found))
 
 
-def held_out(files: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]:
+def held_out(files: Sequence[Thing], count: int) -> tuple[list[Thing], list[Thing]]:
     """The files to train on and ``count`` others, taken evenly from the sorted list, that training must never see.
 
     Raises:
@@ -99,7 +101,7 @@ def stream(
     Returns:
         A ``tf.data.Dataset`` of ``[batch, size, size, 3]`` in 0..1, or of pairs with ``extra``'s ``[batch, N]``.
     """
-    from .backend import tf
+    from ..backend import tf
 
     files = list(files)
     order = lru_cache(4)(lambda epoch: np.random.default_rng((seed, epoch)).permutation(len(files)))
