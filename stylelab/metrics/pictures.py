@@ -1,17 +1,19 @@
-"""How good is a stylized picture: numbers for its style, its content, and what happened to edges and colors.
+"""How good is one picture, or how near to another: numbers for style, content, perception, edges and colors.
 
 Style and content distance are ours (the relative losses, on the network as trained: max pooling, float32). SSIM
-and CIEDE2000 are scikit-image's, wrapped. Edge preservation is ours, from published parts.
+and CIEDE2000 are scikit-image's, wrapped. Edge preservation and perceptual distance are ours, from published parts.
 """
 
 from typing import Any
 
 import numpy as np
 
-from . import images
-from .errors import ImageError
-from .features import CONTENT_LAYERS, STYLE_LAYERS, shared_extractor
-from .losses import content_loss, gram_loss, gram_matrix
+from .. import images
+from ..errors import ImageError
+from ..features import CONTENT_LAYERS, STYLE_LAYERS, shared_extractor
+from ..losses import content_loss, gram_loss, gram_matrix
+
+PERCEPTUAL_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
 
 
 def style_distance(image: Any, style: Any, size: int = 384) -> float:
@@ -140,6 +142,71 @@ def checkerboard(image: Any) -> float:
         # Rounding leaves about 1e-20 in a flat picture: as much is nothing.
         quotients.append((peak.mean() + 1e-12) / ((near.sum() - peak.sum()) / (near.size - peak.size) + 1e-12))
     return float(max(quotients))
+
+
+def l1_distance(a: Any, b: Any) -> float:
+    """Mean absolute difference over pixels and channels, 0..1.
+
+    Args:
+        a, b: ``[H, W, 3]`` in 0..1, the same size.
+    Raises:
+        ImageError: no images, or different sizes.
+    """
+    a, b = _pair(a, b)
+    return float(np.abs(a.astype("float64") - b).mean())
+
+
+def perceptual_distance(a: Any, b: Any) -> float:
+    """:func:`perceptual_distances` of one pair, ``[H, W, 3]`` each."""
+    a, b = _pair(a, b)
+    return float(perceptual_distances(a[None], b[None])[0])
+
+
+def perceptual_distances(a: Any, b: Any) -> np.ndarray:
+    """How different two pictures look: VGG16's activations, of unit length at each position, compared.
+
+    ``|f/|f| - g/|g||²``, averaged over positions and over the five last convolutions before a pooling: Zhang et al.
+    (2018, eq. 1) with all weights 1, and a mean over layers where they have a sum. Their LPIPS has weights that were
+    learned from people's judgments, so its numbers are others.
+
+    Args:
+        a, b: ``[N, H, W, 3]`` in 0..1, of one shape, at least 16 px: pair k is ``a[k]`` and ``b[k]``.
+    Returns:
+        ``[N]``: 0 for a picture and itself, at most 2; symmetric.
+    Raises:
+        ImageError: no pictures, different shapes, or too small.
+    """
+    if np.shape(a) != np.shape(b):
+        raise ImageError(f"Pictures of shapes {np.shape(a)} and {np.shape(b)} cannot be compared; resize one of them.")
+    a, b = check_batch(a), check_batch(b)
+    network = shared_extractor(layers=PERCEPTUAL_LAYERS)
+    at_once = max(1, 2**18 // (a.shape[1] * a.shape[2]))
+    distances = []
+    for first in range(0, len(a), at_once):
+        f, g = (network(x[first : first + at_once]) for x in (a, b))
+        layers = [((_unit(f[name]) - _unit(g[name])) ** 2).sum(-1).mean((1, 2)) for name in PERCEPTUAL_LAYERS]
+        distances.append(np.mean(layers, 0))
+    return np.concatenate(distances)
+
+
+def check_batch(pictures: Any, least: int = 1) -> np.ndarray:
+    """The pictures as float32 ``[N, H, W, 3]`` in 0..1, at least so many, or the reason why they are none.
+
+    Raises:
+        ImageError: too few, or as ``images.check``.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.ndim != 4 or pictures.shape[3] != 3 or 0 in pictures.shape[1:]:
+        raise ImageError(f"A set of pictures must have the shape [N, height, width, 3], not {pictures.shape}.")
+    if len(pictures) < least:
+        raise ImageError(f"The set has {len(pictures)} pictures and must have at least {least}; give more.")
+    return images.check(pictures.reshape(-1, *pictures.shape[2:]), "set of pictures").reshape(pictures.shape)
+
+
+def _unit(features: Any) -> np.ndarray:
+    """Of unit length along the channels; zero stays zero."""
+    features = np.asarray(features)
+    return features / (np.linalg.norm(features, axis=-1, keepdims=True) + 1e-10)
 
 
 def _features(image: Any, size: int) -> dict[str, Any]:
