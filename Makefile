@@ -37,6 +37,7 @@ bench: $(READY)  ## measure speed and memory on this machine
 	@$(PY) -m pip install -q -e '.[bench]'
 	$(PY) -m tests.benchmarks.bench
 	$(PY) -m tests.benchmarks.bench_networks
+	$(PY) -m tests.benchmarks.bench_gans
 
 clean:  ## remove .venv, if make made it, and caches; your pictures in out/ stay
 	@[ ! -e .venv/.made-by-make ] || rm -rf .venv

@@ -17,6 +17,11 @@ WEIGHTS = {
     "vgg16": "weights/vgg16_imagenet_notop.weights.h5",
     "feedforward": "weights/feedforward.weights.h5",
     "adain": "weights/adain.weights.h5",
+    "dcgan": "weights/dcgan.weights.h5",
+    "adversarial_style": "weights/adversarial_style.weights.h5",
+    "cyclegan": "weights/cyclegan.weights.h5",
+    "stylegan": "weights/stylegan.weights.h5",
+    "garment_classifier": "weights/garment_classifier.weights.h5",
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import files
 from .backend import keras, tf
-from .errors import SettingsError, WeightsError
+from .errors import ResourceError, SettingsError, WeightsError
 from .machine import cpu_has_bfloat16
 from .machine import memory_available as memory_available  # all long runs ask for these here
 from .machine import peak_memory as peak_memory
@@ -141,13 +141,14 @@ class Plan:
         steps: optimizer steps at most.
         every: steps between two looks: each saves a checkpoint, computes the held-out objective and writes the log.
         core_hours: the limit of processor time, of all sessions together; None for none.
-        gain: training ends when the held-out objective fell by less than this share over the last fifth of the steps.
+        gain: training ends when the held-out objective fell by less than this share over the last fifth of the steps;
+            None for the whole plan. A game has no objective that falls: give None.
     """
 
     steps: int
     every: int = 250
     core_hours: float | None = None
-    gain: float = 0.01
+    gain: float | None = 0.01
 
 
 def fit(
@@ -155,26 +156,32 @@ def fit(
     batches: Callable[[int], Any],
     plan: Plan,
     folder: str | Path,
-    held_out: Any,
+    held_out: Any = None,
     callbacks: Sequence[Any] = (),
 ) -> list[dict[str, float]]:
     """Trains a compiled Keras model with checkpoints; begins where the last checkpoint in ``folder`` ended.
 
-    In ``folder``: ``checkpoints/`` (network, optimizer, averages), ``log.jsonl`` (a line per look) and TensorBoard's
-    event files. A killed run repeats at most ``plan.every`` steps, and its crops are those it would have had.
+    In ``folder``: ``checkpoints/`` (networks, optimizers, averages) and ``log.jsonl`` (a line per look). A killed run
+    repeats at most ``plan.every`` steps, and its crops are those it would have had.
 
     Args:
         batches: the training data from batch number ``k`` on.
-        held_out: data that training never sees; its ``loss`` is the held-out objective.
+        held_out: data that training never sees, of which the model's ``loss`` is the held-out objective; or a function
+            of the model that measures it: a dictionary with ``loss``, and more numbers for the log. None for neither.
         callbacks: more Keras callbacks.
     Returns:
         The lines of the log: ``step``, ``loss``, ``held_out``, ``core_hours`` and the model's other metrics.
+    Raises:
+        SettingsError: a loss is no number any more; the checkpoints are of the time before.
+        ResourceError: a checkpoint could not be written; the one before it is whole.
     """
     folder = Path(folder)
-    look = _Look(model, plan, folder)
+    measure = held_out if callable(held_out) else None
+    look = _Look(model, plan, folder, measure)
     if look.finished():
         # The checkpoint has the weights before Keras exchanged them for their average at the end of the run.
-        model.optimizer.finalize_variable_values(model.trainable_variables)
+        if model.optimizer is not None:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         return look.log
     first = look.step // plan.every
     model.fit(
@@ -182,7 +189,7 @@ def fit(
         initial_epoch=first,
         epochs=math.ceil(plan.steps / plan.every),
         steps_per_epoch=plan.every,
-        validation_data=held_out,
+        validation_data=None if measure else held_out,
         shuffle=False,  # the stream is shuffled, by its own seed
         verbose=0,
         callbacks=[look, *callbacks],
@@ -193,13 +200,18 @@ def fit(
 class _Look(keras.callbacks.Callback):
     """After every ``plan.every`` steps: log, checkpoint, and the question whether to stop."""
 
-    def __init__(self, model: Any, plan: Plan, folder: Path):
+    def __init__(self, model: Any, plan: Plan, folder: Path, measure: Callable[[Any], dict[str, Any]] | None = None):
         super().__init__()
-        self.plan, self.file = plan, folder / "log.jsonl"
+        self.plan, self.file, self.measure = plan, folder / "log.jsonl", measure
         folder.mkdir(parents=True, exist_ok=True)
         self.counter = tf.Variable(0, dtype="int64")
-        model.optimizer.build(model.trainable_variables)
-        state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=self.counter)
+        # Each weight by itself as well: through the model TensorFlow does not find those of layers in lists.
+        weights = [weight.value for weight in model.weights]
+        state = {"model": model, "weights": weights, "step": self.counter}
+        if model.optimizer is not None:  # a game holds its own, and both are parts of the model
+            model.optimizer.build(model.trainable_variables)
+            state["optimizer"] = model.optimizer
+        state = tf.train.Checkpoint(**state)
         self.manager = tf.train.CheckpointManager(state, str(folder / "checkpoints"), max_to_keep=2)
         if self.manager.latest_checkpoint:
             state.restore(self.manager.latest_checkpoint).expect_partial()
@@ -215,18 +227,40 @@ class _Look(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = dict(logs or {})
+        self._require_numbers(logs)
+        if self.measure:
+            measured = dict(self.measure(self.model))
+            logs |= {"val_loss": measured.pop("loss"), **measured}
         entry = {
             "step": (epoch + 1) * self.plan.every,
-            "held_out": logs.pop("val_loss"),
+            **({"held_out": logs.pop("val_loss")} if "val_loss" in logs else {}),
             "core_hours": self.before + (time.process_time() - self.begun) / 3600,
             **{name: value for name, value in logs.items() if not name.startswith("val_")},
         }
         self.log.append({k: v if k == "step" else round(float(v), 5) for k, v in entry.items()})
         self.counter.assign(entry["step"])
-        self.manager.save()
+        try:
+            self.manager.save()
+        except (OSError, tf.errors.OpError) as error:
+            reason = str(getattr(error, "message", error)).splitlines()[0].rstrip(".")
+            raise ResourceError(
+                f"The checkpoint of step {entry['step']} cannot be written to {self.file.parent} ({reason}); make room "
+                f"and run the same again: it goes on from the checkpoint before."
+            ) from error
         files.write(self.file, "".join(json.dumps(line) + "\n" for line in self.log).encode())
         if self.finished():
             self.model.stop_training = True
+
+    def _require_numbers(self, logs: dict[str, float]) -> None:
+        """Ends a training whose losses are no numbers, before they are kept in a checkpoint."""
+        lost = [name for name, value in logs.items() if not math.isfinite(float(value))]
+        if lost:
+            kept = f"the checkpoint of step {self.step} is whole" if self.step else "there is no checkpoint yet"
+            raise SettingsError(
+                f"The loss {lost[0]!r} is no number any more between steps {self.step} and "
+                f"{self.step + self.plan.every} ({kept}): look for numbers in the data that are none, or choose a "
+                f"smaller learning rate."
+            )
 
     def finished(self) -> bool:
         """Whether the plan's steps or hours are used up, or the held-out objective has stopped falling."""
@@ -235,6 +269,8 @@ class _Look(keras.callbacks.Callback):
         last, plan = self.log[-1], self.plan
         if last["step"] >= plan.steps or (plan.core_hours is not None and last["core_hours"] >= plan.core_hours):
             return True
+        if plan.gain is None or "held_out" not in last:
+            return False
         earlier = [e for e in self.log if e["step"] <= 0.8 * last["step"]]
         # Under five looks a fifth is less than one look, and the first fifth of a plan says little about its end.
         return len(self.log) >= 10 and last["held_out"] > (1 - plan.gain) * earlier[-1]["held_out"]

@@ -14,6 +14,7 @@ import scipy.stats
 from stylelab.backend import keras, tf
 from stylelab.errors import SettingsError
 from stylelab.losses import ADVERSARIAL_LOSSES, gradient_penalty, r1_penalty
+from stylelab.losses.adversarial import cross_entropy_discriminator
 
 NAMES = ["minimax", "non_saturating", "least_squares", "hinge", "wasserstein"]
 CROSS_ENTROPY = ["minimax", "non_saturating"]
@@ -207,6 +208,49 @@ class TestOptimum:
             assert float(self.loss("hinge", moved)) >= value - 1e-12
 
 
+class TestSmoothing:
+    """One-sided label smoothing (Salimans et al. 2016): ``real_target`` below 1."""
+
+    @pytest.mark.parametrize("target", [0.6, 0.9, 1.0])
+    def test_against_the_cross_entropy_with_that_target(self, target):
+        real, fake = sigmoid(REAL), sigmoid(FAKE)
+        wanted = -(target * np.log(real) + (1 - target) * np.log(1 - real)).mean() - np.log(1 - fake).mean()
+        np.testing.assert_allclose(cross_entropy_discriminator(REAL, FAKE, target), wanted, rtol=1e-12)
+
+    @pytest.mark.parametrize("target", [0.6, 0.9])
+    def test_the_best_answer_to_a_real_picture_is_the_target(self, target):
+        best = np.array([np.log(target / (1 - target))])
+        value, (slope, of_fake) = value_and_gradients(
+            lambda r, f: cross_entropy_discriminator(r, f, target), best, np.zeros(1)
+        )
+        np.testing.assert_allclose(slope, 0, atol=1e-12)
+        np.testing.assert_allclose(of_fake, 0.5, rtol=1e-12)  # generated ones are still to be told 0
+        for moved in (best - 0.1, best + 0.1):
+            assert float(cross_entropy_discriminator(moved, np.zeros(1), target)) > float(value)
+
+    def test_a_target_of_one_is_the_plain_loss(self):
+        plain = cross_entropy_discriminator(REAL, FAKE)
+        np.testing.assert_array_equal(cross_entropy_discriminator(REAL, FAKE, 1.0), plain)
+        assert float(cross_entropy_discriminator(REAL, FAKE, 0.9)) != pytest.approx(float(plain), rel=1e-3)
+
+    def test_gradients_by_finite_differences(self):
+        _, slopes = value_and_gradients(lambda r, f: cross_entropy_discriminator(r, f, 0.9), REAL, FAKE)
+        ways = [np.random.default_rng(k).normal(0, 1, x.shape) for k, x in enumerate((REAL, FAKE))]
+        ahead, behind = (
+            cross_entropy_discriminator(REAL + s * 1e-5 * ways[0], FAKE + s * 1e-5 * ways[1], 0.9) for s in (1, -1)
+        )
+        slope = sum(float(tf.reduce_sum(g * w)) for g, w in zip(slopes, ways, strict=True))
+        np.testing.assert_allclose(slope, float(ahead - behind) / 2e-5, rtol=1e-7)
+
+    def test_huge_logits_stay_finite(self):
+        for real in (-1e18, 1e18):
+            value, slopes = value_and_gradients(
+                lambda r, f: cross_entropy_discriminator(r, f, 0.9), np.float32([real]), np.float32([-1.0])
+            )
+            assert np.isfinite(value)
+            assert all(np.isfinite(slope).all() for slope in slopes)
+
+
 class TestGradients:
     """Central differences along random directions, in float64."""
 
@@ -358,6 +402,22 @@ class TestInterpolates:
     def test_an_int_repeats_itself_and_another_differs(self):
         np.testing.assert_array_equal(self.shares(3), self.shares(3))
         assert np.abs(self.shares(3) - self.shares(4)).mean() > 0.2
+
+    def test_a_tensor_of_two_integers_decides_as_an_int_does(self):
+        """As TensorFlow's stateless functions take it; the numbers are theirs."""
+        shares = self.shares(tf.constant([3, 4]))
+        wanted = tf.random.stateless_uniform((2000, 1, 1), [3, 4], dtype="float64")
+        np.testing.assert_allclose(shares, np.broadcast_to(wanted, shares.shape), atol=1e-12)
+        assert np.ptp(shares, axis=(1, 2)).max() < 1e-12
+        np.testing.assert_array_equal(shares, self.shares(tf.constant([3, 4])))
+        assert np.abs(shares - self.shares(tf.constant([3, 5]))).mean() > 0.2
+
+    def test_a_tensor_is_a_seed_that_a_compiled_function_takes(self):
+        compiled = tf.function(
+            lambda seed: gradient_penalty(lambda x: tf.reduce_sum(x**2, (1, 2)), self.real[:9], self.fake[:9], seed)
+        )
+        values = [float(compiled(tf.constant([1, k]))) for k in (0, 1, 0)]
+        assert values[0] == values[2] != values[1]
 
     def test_a_seed_generator_draws_anew_also_in_a_compiled_loop(self):
         seed = keras.random.SeedGenerator(5)

@@ -13,7 +13,7 @@ import pytest
 
 from stylelab import learning, training
 from stylelab.backend import keras, tf
-from stylelab.errors import SettingsError, WeightsError
+from stylelab.errors import ResourceError, SettingsError, WeightsError
 from stylelab.features import CONTENT_LAYERS, STYLE_LAYERS
 from stylelab.learning import PerceptualLearner
 from stylelab.losses import Terms, weave
@@ -292,6 +292,109 @@ class TestFit:
         with pytest.raises(KeyboardInterrupt):
             trained(tmp_path / "killed", [Kill(epoch=0)])
         assert trained(tmp_path / "killed", start=-5.0) == pytest.approx(trained(tmp_path / "whole"), rel=1e-5)
+
+    def test_without_held_out_data_the_log_has_no_such_line_and_the_plan_is_kept(self, tmp_path):
+        _, log = run(tmp_path, Plan(steps=48, every=4), held=None, average=0)
+        assert set(log[0]) == {"step", "loss", "core_hours"}
+        assert [entry["step"] for entry in log] == list(range(4, 49, 4))
+
+    def test_a_function_measures_the_model_at_each_look(self, tmp_path):
+        asked = []
+
+        def measure(model):
+            asked.append(float(model.w))
+            return {"loss": 7.0 + len(asked), "kid": tf.constant(0.5)}
+
+        model, log = run(tmp_path, Plan(steps=12, every=4, gain=-math.inf), held=measure, average=0)
+        assert [entry["held_out"] for entry in log] == [8, 9, 10]
+        assert [entry["kid"] for entry in log] == [0.5] * 3
+        assert len(asked) == 3
+        assert asked[-1] == float(model.w)
+        assert [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] == log
+
+    def test_what_a_function_measures_may_end_the_training(self, tmp_path):
+        flat = {"loss": 1.0}
+        assert len(run(tmp_path / "a", Plan(steps=60, every=4), held=lambda model: flat)[1]) == 10
+        assert flat == {"loss": 1.0}, "the caller's dictionary stays"
+        assert len(run(tmp_path / "b", Plan(steps=60, every=4, gain=None), held=lambda model: {"loss": 1.0})[1]) == 15
+
+    @pytest.mark.parametrize("number", [math.nan, math.inf])
+    def test_a_loss_that_is_no_number_ends_it_and_the_checkpoint_is_of_the_time_before(self, tmp_path, whole, number):
+        class Broken(Line):
+            @staticmethod
+            def batches(first):
+                return Line.batches(first).enumerate(first).map(lambda k, x: tf.where(k == 22, number, x))
+
+        model = Broken()
+        model.compile(optimizer=learning.optimizer(40, 0.1, average=0.9), jit_compile=False)
+        with pytest.raises(SettingsError) as error:
+            training.fit(model, Broken.batches, NEVER, tmp_path, HELD)
+        assert str(error.value) == (
+            "The loss 'loss' is no number any more between steps 20 and 24 (the checkpoint of step 20 is whole): look "
+            "for numbers in the data that are none, or choose a smaller learning rate."
+        )
+        assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 5
+        resumed, again = run(tmp_path, start=-5.0)
+        assert without_time(again) == without_time(whole[1])
+        assert float(resumed.w) == pytest.approx(whole[0], rel=1e-5)
+
+    def test_before_the_first_checkpoint_it_says_that_there_is_none(self, tmp_path):
+        model = Line(math.nan)
+        model.compile(optimizer="sgd", jit_compile=False)
+        with pytest.raises(SettingsError, match=r"between steps 0 and 4 \(there is no checkpoint yet\)"):
+            training.fit(model, Line.batches, NEVER, tmp_path)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OSError(28, "No space left on device"),
+            tf.errors.ResourceExhaustedError(None, None, "ckpt-3.data-00000; No space left on device\n\t[[Op]]"),
+        ],
+        ids=["ours", "TensorFlow's"],
+    )
+    def test_a_full_disk_at_a_checkpoint_is_one_sentence_and_the_one_before_is_whole(
+        self, tmp_path, whole, monkeypatch, error
+    ):
+        save, calls = tf.train.CheckpointManager.save, count(1)
+
+        def full(self, *arguments, **settings):
+            if next(calls) == 3:
+                raise error
+            return save(self, *arguments, **settings)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tf.train.CheckpointManager, "save", full)
+            with pytest.raises(ResourceError) as raised:
+                run(tmp_path)
+        said = str(raised.value)
+        assert said.startswith(f"The checkpoint of step 12 cannot be written to {tmp_path} (")
+        assert "No space left on device); make room and run the same again" in said
+        assert "\n" not in said
+        assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
+        resumed, again = run(tmp_path, start=-5.0)
+        assert without_time(again) == without_time(whole[1])
+        assert float(resumed.w) == pytest.approx(whole[0], rel=1e-5)
+
+    def test_a_disk_that_really_takes_no_more(self, tmp_path, whole):
+        """Files of this process may not grow over 200 bytes, from the third look on: half a checkpoint is written."""
+        resource = pytest.importorskip("resource", reason="Windows has no limit on a file's size")
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+        class Full(keras.callbacks.Callback):
+            """Ahead of the look: the last batch before it."""
+
+            def on_train_batch_end(self, batch, logs=None):
+                if int(self.model.optimizer.iterations) == 12:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+
+        try:
+            with pytest.raises(ResourceError, match=r"^The checkpoint of step 12 cannot be written"):
+                run(tmp_path, callbacks=[Full()])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        resumed, again = run(tmp_path, start=-5.0)
+        assert without_time(again) == without_time(whole[1])
+        assert float(resumed.w) == pytest.approx(whole[0], rel=1e-5)
 
     def test_a_longer_plan_goes_on(self, tmp_path, whole):
         run(tmp_path, Plan(steps=20, every=4, gain=-math.inf))

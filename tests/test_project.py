@@ -33,13 +33,13 @@ def words(text):
 # The course's order: a module imports only modules before it. A package (losses, exercises) is one entry.
 ORDER = words(
     "errors files machine backend profiles formats images samples datasets features losses metrics plots pages"
-    " stylizers training descent optimize layers learning engines feedforward adain finetune tiling gans catalog"
-    " exercises course workbench cli"
+    " stylizers training monitor descent optimize layers learning engines feedforward adain finetune tiling gans"
+    " catalog exercises course workbench cli"
 )
 # They compute with TensorFlow, so importing them imports it. All others import them inside functions only.
 HEAVY = words(
-    "backend features losses metrics training descent optimize layers learning engines feedforward adain finetune"
-    " tiling gans"
+    "backend features losses metrics training monitor descent optimize layers learning engines feedforward adain"
+    " finetune tiling gans"
 )
 # The two places that know every method by name; they reach down, inside functions only.
 REACH_DOWN = {"stylizers", "cli"}
@@ -297,16 +297,19 @@ def lines_of(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_holds_one_idea(path):
-    assert lines_of(path) <= 320, "past that it holds two ideas: split it"
+    # A chapter's exercises are one table of right and wrong answers; cut in two it would be two half tables.
+    bound = 600 if module_name(path) == "exercises" else 320
+    assert lines_of(path) <= bound, "past that it holds two ideas: split it"
 
 
 def test_the_package_is_thin():
     """The exercises are tables of right and wrong answers, and counted apart. The design foresaw 3,500 lines up to
-    finetune and 6,500 in all; reading broken files, drawing, training that resumes and the command line took more.
-    These bounds hold what there is, so that growth is seen."""
+    finetune and 6,500 in all; reading broken files, drawing, training that resumes and the command line took more, and
+    then data sets with their builders, metrics of sets and five kinds of GANs. These bounds hold what there is, so that
+    growth is seen."""
     first = ORDER[: ORDER.index("finetune") + 1]
-    assert sum(lines_of(path) for path in MODULES if module_name(path) in first) < 5800
-    assert sum(lines_of(path) for path in MODULES if module_name(path) != "exercises") < 7200
+    assert sum(lines_of(path) for path in MODULES if module_name(path) in first) < 7000
+    assert sum(lines_of(path) for path in MODULES if module_name(path) != "exercises") < 9800
 
 
 def undocumented(source):

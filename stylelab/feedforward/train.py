@@ -20,6 +20,7 @@ from typing import Any
 from .. import datasets, files, images, learning, samples, training
 from ..backend import keras, tf
 from ..errors import ImageError, SettingsError
+from ..monitor import Board
 from ..stylizers import Style, check_settings, is_file
 from . import learn
 from .network import Architecture, StyleNetwork, save
@@ -162,6 +163,11 @@ class Training:
         looks = self.plan.steps // self.plan.every * int(self.held_out.cardinality())
         return Estimate(step, (self.plan.steps + looks) * step / 3600, training.peak_memory(), kept)
 
+    def _shown(self, learner: Any) -> Any:
+        """Held-out photos beside what the network makes of them."""
+        batch = next(iter(self.held_out.unbatch().batch(SHOWN)))
+        return tf.concat([batch[0], tf.clip_by_value(learner.network(batch), 0.0, 1.0)], axis=2).numpy()
+
     def run(self, output: str | Path, callbacks: Sequence[Any] = ()) -> list[dict[str, float]]:
         """Trains, or goes on with a training that was stopped, and writes the weights and what made them.
 
@@ -201,7 +207,7 @@ class Training:
                 self.plan,
                 folder,
                 self.held_out,
-                [bar, _Board(folder / "tensorboard", self.held_out), *callbacks],
+                [bar, Board(folder / "tensorboard", self._shown), *callbacks],
             )
         finally:
             bar.close()
@@ -247,36 +253,6 @@ class _Bar(keras.callbacks.Callback):
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-
-
-class _Board(keras.callbacks.Callback):
-    """At each look: the losses, and held-out photos beside what the network makes of them, for TensorBoard."""
-
-    def __init__(self, folder: Path, held_out: Any):
-        super().__init__()
-        self.folder, self.batch = folder, next(iter(held_out.unbatch().batch(SHOWN)))
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.writer = tf.summary.create_file_writer(str(self.folder))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        painted = tf.clip_by_value(self.model.network(self.batch), 0.0, 1.0)
-        with self.writer.as_default(step=int(self.model.optimizer.iterations)):
-            for name, value in (logs or {}).items():
-                part, kind = (name.removeprefix("val_"), "held_out") if name.startswith("val_") else (name, "training")
-                _record(f"{part}/{kind}", "scalars", tf.constant(value, "float32"))
-            pairs = images.to_uint8(tf.concat([self.batch[0], painted], axis=2).numpy())
-            height, width = pairs.shape[1:3]
-            _record("held_out", "images", [str(width), str(height), *map(tf.io.encode_png, pairs)])
-        self.writer.flush()
-
-
-def _record(tag: str, plugin: str, value: Any) -> None:
-    """What ``tf.summary.scalar`` and ``image`` write, but they need TensorBoard, which only a reader needs."""
-    kind = {"scalars": "DATA_CLASS_SCALAR", "images": "DATA_CLASS_BLOB_SEQUENCE"}[plugin]
-    metadata = tf.compat.v1.SummaryMetadata(data_class=kind)
-    metadata.plugin_data.plugin_name = plugin
-    tf.summary.write(tag, value, metadata=metadata)
 
 
 def _file(style: str | Path) -> Path:

@@ -25,7 +25,7 @@ class AdversarialLoss(NamedTuple):
     discriminator: Callable[[Any, Any], Any]
 
 
-def cross_entropy_discriminator(real_logits: Any, fake_logits: Any) -> Any:
+def cross_entropy_discriminator(real_logits: Any, fake_logits: Any, real_target: float = 1.0) -> Any:
     """``-E[log D(x)] - E[log(1 - D(G(z)))]`` with ``D = sigmoid(logit)``: ``E[softplus(-real)] + E[softplus(fake)]``.
 
     Goodfellow et al. (2014, eq. 1), where the discriminator maximizes the opposite. It is smallest at
@@ -34,11 +34,15 @@ def cross_entropy_discriminator(real_logits: Any, fake_logits: Any) -> Any:
 
     Args:
         real_logits, fake_logits: any shape, any float type; computed in at least float32.
+        real_target: what the discriminator shall say of real pictures: below 1 one-sided label smoothing (Salimans et
+            al. 2016, section 3.4: 0.9), ``-E[t log D(x) + (1 - t) log(1 - D(x))]``. Generated ones keep the target
+            0: smoothing them too would pull D to where there are none.
     Returns:
         A scalar, at least 0; ``2 log 2`` for a discriminator that knows nothing (all logits 0).
     """
     real, fake = at_least_float32(real_logits), at_least_float32(fake_logits)
-    return ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))
+    smoothed = (1 - real_target) * real if real_target != 1 else 0.0  # softplus(r) = softplus(-r) + r
+    return ops.mean(ops.softplus(-real) + smoothed) + ops.mean(ops.softplus(fake))
 
 
 def minimax_generator(fake_logits: Any) -> Any:
@@ -155,7 +159,8 @@ def gradient_penalty(critic: Callable[[Any], Any], real: Any, fake: Any, seed: A
             Where it gives a sample several logits (patches), the slope is that of their mean, which is what the
             losses see.
         real, fake: ``[B, ...]`` of one shape, any float type; computed in at least float32.
-        seed: an int draws the same ε at every call; in a loop give a ``keras.random.SeedGenerator``.
+        seed: an int draws the same ε at every call; in a loop give a ``keras.random.SeedGenerator``, or a tensor of two
+            integers as TensorFlow's stateless functions take it.
     Returns:
         A scalar, at least 0, differentiable by the critic's variables.
     Raises:
@@ -166,7 +171,10 @@ def gradient_penalty(critic: Callable[[Any], Any], real: Any, fake: Any, seed: A
         shapes = f"{tuple(real.shape)} and {tuple(fake.shape)}"
         raise SettingsError(f"A gradient penalty needs as many real as generated samples of one shape, not {shapes}.")
     each = (ops.shape(real)[0], *[1] * (len(real.shape) - 1))
-    share = keras.random.uniform(each, dtype=real.dtype, seed=seed)
+    if tf.is_tensor(seed):
+        share = tf.random.stateless_uniform(each, seed, dtype=real.dtype)
+    else:
+        share = keras.random.uniform(each, dtype=real.dtype, seed=seed)
     squared = _squared_slope(critic, share * real + (1 - share) * ops.cast(fake, real.dtype))
     return ops.mean(ops.square(ops.sqrt(squared + 1e-12) - 1))
 

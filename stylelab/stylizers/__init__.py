@@ -30,6 +30,7 @@ __all__ = [
 _METHODS = {
     "fast": ("stylelab.feedforward", "FeedForward"),
     "any": ("stylelab.adain", "AdaIN"),
+    "adversarial": ("stylelab.gans.adversarial_style", "AdversarialStyle"),
     "optimize": ("stylelab.optimize", "Optimize"),
 }
 
