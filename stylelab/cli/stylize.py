@@ -185,7 +185,7 @@ def _one(
         stylizer = stylizers.KeepProduct(stylizer, mask)
     for line in picture.notes:
         note(f"{job.photo}: {line}")
-    slow = method == "optimize"
+    slow = method not in ("fast", "any", "adversarial")
     if slow:
         from ..training import Progress  # and with it TensorFlow, which one pass may do without
 
