@@ -59,7 +59,7 @@ def settled(engine: str = "auto", precision: str | None = None) -> tuple[str, st
     elif precision is None:
         from . import training
 
-        precision = "bfloat16" if training.precision() == "bfloat16" else "float32"
+        precision = training.wide_precision()
     return engine, precision
 
 

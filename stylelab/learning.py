@@ -5,7 +5,30 @@ from typing import Any
 from .backend import keras, tf
 from .features import shared_extractor
 from .losses import PerceptualObjective, Terms
-from .training import precision
+from .training import wide_precision
+
+
+def network_objective(
+    *,
+    content_weight: float = 1.0,
+    style_weight: float = 10.0,
+    smoothness_weight: float = 3.0,
+    weave_weight: float = 3000.0,
+) -> PerceptualObjective:
+    """What networks are trained on: the objective of optimization, and a term against the weave.
+
+    Args:
+        content_weight, style_weight, smoothness_weight: those of :class:`stylelab.optimize.Optimizer`.
+        weave_weight: of what optimization never paints and networks do. At 3,000 `metrics.checkerboard` was down to a
+            quarter after 300 steps; at 300 it hardly fell.
+    """
+    return PerceptualObjective(
+        shared_extractor(pooling="average", dtype=wide_precision()),
+        content_weight=content_weight,
+        style_weight=style_weight,
+        smoothness_weight=smoothness_weight,
+        weave_weight=weave_weight,
+    )
 
 
 class PerceptualLearner(keras.Model):
@@ -17,31 +40,13 @@ class PerceptualLearner(keras.Model):
 
     Args:
         network: to be trained.
-        content_weight, style_weight, smoothness_weight: of the objective.
-        weave_weight: of what optimization never paints and networks do. At 3,000 `metrics.checkerboard` was down to a
-            quarter after 300 steps; at 300 it hardly fell.
+        weights: of the objective, as :func:`network_objective` has them.
     """
 
-    def __init__(
-        self,
-        network: Any,
-        *,
-        content_weight: float = 1.0,
-        style_weight: float = 10.0,
-        smoothness_weight: float = 3.0,
-        weave_weight: float = 3000.0,
-    ):
+    def __init__(self, network: Any, **weights: float):
         super().__init__(dtype=network.dtype_policy, autocast=False)
-        # float16 would overflow in VGG: only bfloat16 has float32's range.
-        extractor = shared_extractor(pooling="average", dtype="bfloat16" if precision() == "bfloat16" else "float32")
         self.network = network
-        self.objective = PerceptualObjective(
-            extractor,
-            content_weight=content_weight,
-            style_weight=style_weight,
-            smoothness_weight=smoothness_weight,
-            weave_weight=weave_weight,
-        )
+        self.objective = network_objective(**weights)
         self._means = {name: keras.metrics.Mean(name) for name in ("loss", "content", "style", "smoothness")}
         self.built = True  # its parts are; under tf.distribute, Keras would call it to find out
 

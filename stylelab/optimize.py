@@ -23,7 +23,7 @@ from .errors import SettingsError
 from .features import CONTENT_LAYERS, STYLE_LAYERS, FeatureExtractor, shared_extractor
 from .losses import PerceptualObjective, Terms, blend
 from .stylizers import Style, Stylizer
-from .training import precision, require_memory
+from .training import require_memory, wide_precision
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Optimize(Stylizer):
             raise SettingsError(f"Dtype {dtype!r} is not for optimization; choose 'bfloat16', 'float32' or None.")
         if optimizer == "lbfgs":
             dtype = "float32"
-        self.dtype = dtype or ("bfloat16" if precision() == "bfloat16" else "float32")
+        self.dtype = dtype or wide_precision()
         self._extractor_settings: dict[str, Any] = {
             "backbone": backbone,
             "layers": tuple(dict.fromkeys((*style_layers, *content_layers))),

@@ -19,6 +19,7 @@ WEIGHTS = {
     "adain": "weights/adain.weights.h5",
     "dcgan": "weights/dcgan.weights.h5",
     "adversarial_style": "weights/adversarial_style.weights.h5",
+    "pix2pix": "weights/pix2pix.weights.h5",
     "cyclegan": "weights/cyclegan.weights.h5",
     "stylegan": "weights/stylegan.weights.h5",
     "garment_classifier": "weights/garment_classifier.weights.h5",

@@ -35,6 +35,11 @@ def precision() -> str:
     return "bfloat16" if cpu_has_bfloat16() else "float32"
 
 
+def wide_precision() -> str:
+    """The dtype for what float16 would overflow in, as VGG: ``"bfloat16"`` where it is fast, else ``"float32"``."""
+    return "bfloat16" if precision() == "bfloat16" else "float32"
+
+
 def set_seed(seed: int) -> None:
     """Seeds Python, NumPy and TensorFlow: the same seed gives the same numbers on the same machine."""
     keras.utils.set_random_seed(seed)

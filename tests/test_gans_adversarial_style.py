@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylelab import datasets, images, samples, training
+from stylelab import datasets, images, learning, samples, training
 from stylelab.adain import Decoder, adain, style_moments
 from stylelab.adain.network import CHANNELS, ENCODED
 from stylelab.backend import keras, tf
@@ -66,7 +66,7 @@ def make(extractor):
     def build(**settings):
         keras.utils.set_random_seed(0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "shared_extractor", lambda **_: extractor)
+            patch.setattr(learning, "shared_extractor", lambda **_: extractor)
             patch.setattr(module, "layer_policy", lambda: "float32")
             learner = AdversarialLearner(**{"width": 4, "levels": 1, **settings})
         learner.compile(adam(1e-3), adam(1e-3), run_eagerly=True)

@@ -8,8 +8,9 @@ import pytest
 
 from stylelab.backend import keras, tf
 from stylelab.errors import SettingsError
-from stylelab.gans import diff_augment, patch_discriminator, receptive_field
+from stylelab.gans import dcgan, diff_augment, patch_discriminator, receptive_field, unet
 from stylelab.gans.augment import CHANGES, GROUND, check_policy, color, cutout, translation
+from stylelab.gans.cyclegan import residual_generator
 from stylelab.gans.networks import SpectralNormalization, convolution, leaky
 from stylelab.gans.style_networks import (
     Constant,
@@ -20,8 +21,10 @@ from stylelab.gans.style_networks import (
     discriminator,
     layer_sides,
     mapping,
+    synthesis,
     with_deviation,
 )
+from stylelab.training import set_seed
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.random((4, 16, 12, 3)).astype("float32")
@@ -30,6 +33,37 @@ SEED = tf.constant([3, 4])
 
 def normal(*shape):
     return RNG.normal(size=shape).astype("float32")
+
+
+BUILDERS = {
+    "dcgan generator": lambda: dcgan.generator(24, latent=6, width=4, classes=3),
+    "dcgan discriminator": lambda: dcgan.discriminator(24, width=4, classes=3, spectral=True),
+    "patches": lambda: patch_discriminator(width=4, levels=2),
+    "u-net": lambda: unet(16, width=4),
+    "residual": lambda: residual_generator(width=4, blocks=2),
+    "mapping": lambda: mapping(8, layers=3),
+    "synthesis": lambda: synthesis(16, latent=8, width=4),
+    "style discriminator": lambda: discriminator(16, width=4),
+}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+class TestBeginning:
+    def kernels(self, name, seed):
+        set_seed(seed)
+        return [w.numpy() for w in BUILDERS[name]().trainable_weights if np.std(w.numpy())]
+
+    def test_it_follows_the_seed(self, name):
+        """Also where the modules were imported before the seed was set."""
+        one, same, other = (self.kernels(name, seed) for seed in (1, 1, 2))
+        assert len(one) > 1
+        assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+        assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+    def test_no_two_layers_begin_alike(self, name):
+        begun = self.kernels(name, 0)
+        firsts = [k.ravel()[:4] / k.std() for k in begun]
+        assert len(np.unique(np.round(firsts, 4), axis=0)) == len(begun)
 
 
 class TestSpectralNormalization:

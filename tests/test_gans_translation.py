@@ -80,13 +80,31 @@ class TestUnet:
             unet(size)
 
     def test_channels_are_theirs(self):
-        """Isola et al. (2017, appendix 6.1.1): C64-C128-C256-C512 x 5 down to 1 px at 256 px; ours ends at 2 px, and
-        what comes up has what went down beside it."""
+        """Isola et al. (2017, appendix 6.1.1): C64-C128-C256-C512 x 5 down to 1 px at 256 px; ours begins at full size
+        and ends at 2 px, and what comes up has what went down beside it."""
         kernels = [w.shape for w in unet(256, width=1, dtype="float32").trainable_weights if len(w.shape) == 4]
-        down, up = [k for k in kernels if k[0] == 4], [k for k in kernels if k[0] == 3]
+        down, (first, *up) = [k for k in kernels if k[0] == 4], [k for k in kernels if k[0] == 3]
+        assert 64 * first[-1] == 64
         assert [64 * k[-1] for k in down] == [64, 128, 256, 512, 512, 512, 512]
-        assert [64 * k[-1] for k in up[:-1]] == [512, 512, 512, 256, 128, 64]
-        assert [64 * k[-2] for k in up] == [512, 1024, 1024, 1024, 512, 256, 128]
+        assert [64 * k[-1] for k in up[:-1]] == [512, 512, 512, 256, 128, 64, 64]
+        assert [64 * k[-2] for k in up] == [512, 1024, 1024, 1024, 512, 256, 128, 128]
+
+    def test_what_passes_beside_at_full_size_keeps_its_place(self):
+        """With what comes up from below cut off, a pixel depends on the 5 x 5 around it: two convolutions 3 x 3."""
+        network = unet(16, width=4, dtype="float32")
+        last = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+        kernel = last.kernel.numpy()
+        kernel[:, :, :4] = 0
+        last.kernel.assign(kernel)
+        x = tf.constant(INPUTS[:1])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            pixel = tf.reduce_sum(network(x)[0, 8, 7])
+        reached = tf.reduce_any(tape.gradient(pixel, x)[0] != 0, -1).numpy()
+        allowed = np.zeros((16, 16), bool)
+        allowed[6:11, 5:10] = True
+        assert reached.sum() > 12  # half of what is there passes the last ReLU
+        assert not (reached & ~allowed).any()
 
     def test_a_picture_does_not_depend_on_batch_mates(self, pairs):
         np.testing.assert_allclose(pairs.generator(INPUTS)[2:3], pairs.generator(INPUTS[2:3]), rtol=1e-3, atol=1e-4)
@@ -122,6 +140,22 @@ class TestPix2Pix:
         assert float(outcome.discriminator) == pytest.approx(judged / 2, rel=1e-4)
         assert float(outcome.parts["adversarial"]) == pytest.approx(adversarial, rel=1e-4)
         assert 2 * float(outcome.parts["l1"]) == pytest.approx(l1, rel=1e-4)
+
+    def test_an_unconditional_judge_sees_the_picture_alone(self, monkeypatch):
+        model = pix2pix(conditional=False)
+        seen = []
+        monkeypatch.setattr(model, "generator", lambda inputs, training: 1 - inputs)
+        monkeypatch.setattr(model, "discriminator", lambda x, training: seen.append(x.numpy()) or x[..., :1])
+        model.outcome(PAIR, Draws(0, 0))
+        assert len(seen) == 2
+        np.testing.assert_array_equal(seen[0], 1 - PAIR[0])  # the generator's
+        np.testing.assert_array_equal(seen[1], PAIR[1])
+
+    def test_an_unconditional_judge_learns_too(self):
+        model = pix2pix(conditional=False)
+        before = values(model.discriminator)
+        model.train_step(PAIR)
+        assert [path for path in unmoved(model.discriminator, before) if not path.endswith("bias")] == []
 
     def test_both_pictures_of_a_pair_and_both_pairs_are_changed_alike(self, pairs, monkeypatch):
         seen = []

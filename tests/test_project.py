@@ -297,9 +297,7 @@ def lines_of(path):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_holds_one_idea(path):
-    # A chapter's exercises are one table of right and wrong answers; cut in two it would be two half tables.
-    bound = 600 if module_name(path) == "exercises" else 320
-    assert lines_of(path) <= bound, "past that it holds two ideas: split it"
+    assert lines_of(path) <= 320, "past that it holds two ideas: split it"
 
 
 def test_the_package_is_thin():

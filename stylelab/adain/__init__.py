@@ -1,10 +1,10 @@
 """Any picture as the style, in one pass: adaptive instance normalization (Huang and Belongie 2017)."""
 
 from .learn import Learner
-from .network import Decoder, adain, style_moments
+from .network import Decoder, adain, generate, style_moments
 from .stylizer import AdaIN
 
-__all__ = ["AdaIN", "Decoder", "Learner", "adain", "load", "style_moments"]
+__all__ = ["AdaIN", "Decoder", "Learner", "adain", "generate", "load", "style_moments"]
 
 
 def load() -> AdaIN:

@@ -10,7 +10,7 @@ from .. import datasets, images
 from ..backend import keras, ops, tf
 from ..learning import PerceptualLearner
 from ..losses import Terms
-from .network import ENCODED, adain, style_moments
+from .network import generate, style_moments
 
 
 class Learner(PerceptualLearner):
@@ -34,9 +34,7 @@ class Learner(PerceptualLearner):
         style = keras.tree.map_structure(mixed, style_moments(features), style_moments(painted))
         target = keras.tree.map_structure(mixed, objective.statistics(features), objective.statistics(painted))
         content = {name: features[name] for name in objective.content_layers}
-        normalized = adain(features[ENCODED], style[ENCODED])
-        result = self.network(({**features, ENCODED: normalized}, style))
-        return objective(result, content, [target])
+        return objective(generate(self.network, features, style), content, [target])
 
 
 def pairs(

@@ -50,6 +50,17 @@ def adain(features: Any, style: Moments) -> Any:
     return style[1] * deviation * ops.rsqrt(variance + 1e-5) + style[0]
 
 
+def generate(decoder: Any, features: Mapping[str, Any], style: Mapping[str, Moments]) -> Any:
+    """G(h, k): the photo's features take over the painting's moments and become a picture, around 0..1.
+
+    Args:
+        decoder: a :class:`Decoder`.
+        features: h, of the photo, by layer, as VGG16 gives them.
+        style: k, moments for each of ``STYLE_LAYERS``, see :func:`style_moments`.
+    """
+    return decoder(({**features, ENCODED: adain(features[ENCODED], style[ENCODED])}, style))
+
+
 class Decoder(keras.Model):
     """From VGG16's ``block4_conv1`` back to a picture, renormalized with the style at every level on the way.
 

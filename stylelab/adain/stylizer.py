@@ -11,8 +11,8 @@ from ..backend import keras, tf
 from ..features import STYLE_LAYERS, shared_extractor
 from ..layers import padded
 from ..stylizers import Style, Stylizer
-from ..training import layer_policy, load_weights, precision, require_memory
-from .network import CHANNELS, ENCODED, WIDEST, Decoder, Moments, adain, style_moments
+from ..training import layer_policy, load_weights, require_memory, wide_precision
+from .network import CHANNELS, WIDEST, Decoder, Moments, generate, style_moments
 
 MULTIPLE = 8  # the encoder halves three times
 
@@ -28,9 +28,7 @@ class AdaIN(Stylizer):
     regions = True
 
     def __init__(self, weights: str | Path | None = None, *, decoder: Decoder | None = None):
-        self.encoder = shared_extractor(
-            layers=STYLE_LAYERS, pooling="average", dtype="bfloat16" if precision() == "bfloat16" else "float32"
-        )
+        self.encoder = shared_extractor(layers=STYLE_LAYERS, pooling="average", dtype=wide_precision())
         if decoder is None:
             decoder = Decoder(dtype=layer_policy())
             load_weights(decoder, weights or samples.weights("adain"))
@@ -39,9 +37,7 @@ class AdaIN(Stylizer):
         of_layer = {name: tf.TensorSpec((None, None, None, channels)) for name, channels in CHANNELS.items()}
         of_style = {name: (spec, spec) for name, spec in of_layer.items()}
         self._decode = tf.function(
-            lambda features, style: tf.clip_by_value(
-                decoder(({**features, ENCODED: adain(features[ENCODED], style[ENCODED])}, style)), 0.0, 1.0
-            ),
+            lambda features, style: tf.clip_by_value(generate(decoder, features, style), 0.0, 1.0),
             input_signature=[of_layer, of_style],
         )
 

@@ -74,12 +74,12 @@ def garments(split: str = "train", *, count: int | None = None, seed: int = 0) -
     Raises:
         SettingsError: no such split, or more than there are.
     """
-    file = {"train": "fashion_mnist_4k.npz", "test": "fashion_mnist_test_1k.npz"}.get(_split(split))
-    with np.load(samples.data_root() / "fashion" / str(file)) as stored:
-        gray, labels = stored["x"].astype(np.float32) / 255, stored["y"].astype(np.int32)
-    pictures = color_garments(gray, _color_seed(split, seed))
+    file = {"train": "fashion_mnist_4k.npz", "test": "fashion_mnist_test_1k.npz"}[_split(split)]
+    with np.load(samples.data_root() / "fashion" / file) as stored:
+        every = _labeled(stored["x"], stored["y"], split, seed)
     if count is None:
-        return Labeled(pictures, labels, GARMENTS)
+        return every
+    labels = every.labels
     if not len(GARMENTS) <= count <= len(labels):
         raise SettingsError(f"{count} garments cannot be taken of {len(labels)}: give from {len(GARMENTS)} on.")
     # How many of its class come before each: by that, and within it by class, the first `count`.
@@ -87,7 +87,7 @@ def garments(split: str = "train", *, count: int | None = None, seed: int = 0) -
     for label in range(len(GARMENTS)):
         rank[labels == label] = np.arange((labels == label).sum())
     chosen = np.sort(np.lexsort((labels, rank))[:count])
-    return Labeled(pictures[chosen], labels[chosen], GARMENTS)
+    return Labeled(every.pictures[chosen], labels[chosen], GARMENTS)
 
 
 def full_garments(folder: str | Path, split: str = "train", *, seed: int = 0) -> Labeled:
@@ -104,10 +104,10 @@ def full_garments(folder: str | Path, split: str = "train", *, seed: int = 0) ->
     """
     part = {"train": "train", "test": "t10k"}[_split(split)]
     gray = _read_idx(Path(folder), f"{part}-images-idx3-ubyte", 3)
-    labels = _read_idx(Path(folder), f"{part}-labels-idx1-ubyte", 1).astype(np.int32)
+    labels = _read_idx(Path(folder), f"{part}-labels-idx1-ubyte", 1)
     if len(gray) != len(labels) or labels.max(initial=0) >= len(GARMENTS):
         raise ImageError(f"The pictures and the labels of {part} in {folder} do not belong together: get them anew.")
-    return Labeled(color_garments(gray.astype(np.float32) / 255, _color_seed(split, seed)), labels, GARMENTS)
+    return _labeled(gray, labels, split, seed)
 
 
 def load_fashion_mnist(
@@ -142,9 +142,7 @@ def load_fashion_mnist(
     except Exception as error:  # of a download anything may come
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SettingsError(f"Fashion-MNIST could not be downloaded ({reason}): {otherwise}.") from error
-    loaded = {key: np.asarray(value) for key, value in loaded.items()}
-    gray, labels = loaded["image"][..., 0].astype(np.float32) / 255, loaded["label"].astype(np.int32)
-    return Labeled(color_garments(gray, _color_seed(split, seed)), labels, GARMENTS)
+    return _labeled(np.asarray(loaded["image"])[..., 0], np.asarray(loaded["label"]), split, seed)
 
 
 def renders(size: int, categories: Sequence[str] | None = None) -> Labeled:
@@ -201,8 +199,10 @@ def _split(split: str) -> str:
     return split
 
 
-def _color_seed(split: str, seed: int) -> int | tuple[int, int]:
-    return seed if split == "train" else (seed, 1)
+def _labeled(gray: np.ndarray, labels: np.ndarray, split: str, seed: int) -> Labeled:
+    """Fashion-MNIST's bytes and labels, colored with the split's own draws of the seed."""
+    pictures = color_garments(gray.astype(np.float32) / 255, seed if split == "train" else (seed, 1))
+    return Labeled(pictures, labels.astype(np.int32), GARMENTS)
 
 
 def _read_idx(folder: Path, name: str, rank: int) -> np.ndarray:

@@ -163,11 +163,6 @@ class Training:
         looks = self.plan.steps // self.plan.every * int(self.held_out.cardinality())
         return Estimate(step, (self.plan.steps + looks) * step / 3600, training.peak_memory(), kept)
 
-    def _shown(self, learner: Any) -> Any:
-        """Held-out photos beside what the network makes of them."""
-        batch = next(iter(self.held_out.unbatch().batch(SHOWN)))
-        return tf.concat([batch[0], tf.clip_by_value(learner.network(batch), 0.0, 1.0)], axis=2).numpy()
-
     def run(self, output: str | Path, callbacks: Sequence[Any] = ()) -> list[dict[str, float]]:
         """Trains, or goes on with a training that was stopped, and writes the weights and what made them.
 
@@ -199,7 +194,12 @@ class Training:
                 )
         training.require_memory(self.kept(), f"Training on {self.batch} crops of {self.size} px")
         files.write(before, settings.encode())
-        bar = _Bar(self.plan.steps)
+        bar, shown = _Bar(self.plan.steps), next(iter(self.held_out.unbatch().batch(SHOWN)))
+
+        def beside(learner: Any) -> Any:
+            """Held-out photos beside what the network makes of them."""
+            return tf.concat([shown[0], tf.clip_by_value(learner.network(shown), 0.0, 1.0)], axis=2).numpy()
+
         try:
             log = training.fit(
                 self.learner,
@@ -207,7 +207,7 @@ class Training:
                 self.plan,
                 folder,
                 self.held_out,
-                [bar, Board(folder / "tensorboard", self._shown), *callbacks],
+                [bar, Board(folder / "tensorboard", beside), *callbacks],
             )
         finally:
             bar.close()

@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 
 from .. import datasets, images, samples
-from ..adain import AdaIN, Decoder, adain, style_moments
-from ..adain.network import ENCODED
+from ..adain import AdaIN, Decoder, generate, style_moments
 from ..backend import ops, tf
 from ..errors import SettingsError, WeightsError
 from ..features import shared_extractor
-from ..losses import PerceptualObjective
+from ..learning import network_objective
 from ..stylizers import Style
-from ..training import layer_policy, precision
+from ..training import layer_policy
 from .augment import check_policy, diff_augment
 from .game import Draws, Game, Outcome, adversarial_loss
 from .networks import patch_discriminator
@@ -43,30 +42,28 @@ class AdversarialLearner(Game):
     Args:
         decoder: the generator to begin with; None for a new one. The one that ships knows what pictures look like,
             and only has to learn the painter: the article's transfer learning.
-        style_weight, content_weight, adversarial_weight: λ1, λ2, λ3. The first two as in chapters 03 to 05.
-        smoothness_weight, weave_weight: as of :class:`stylelab.learning.PerceptualLearner`.
+        adversarial_weight: λ3.
         loss: one of ``losses.ADVERSARIAL_LOSSES``; the hinge with spectral normalization (Miyato et al. 2018) needs no
             penalty, whose second derivatives would cost as much as the rest.
         width, levels: of the PatchGAN; two levels see 34 px, a few brush strokes.
         augment: names of the changes of DiffAugment: the painter's pieces are few.
         average, seed: see :class:`Game`.
+        weights: ``style_weight`` λ1, ``content_weight`` λ2, and the others of
+            :func:`stylelab.learning.network_objective`.
     """
 
     def __init__(
         self,
         decoder: Decoder | None = None,
         *,
-        style_weight: float = 10.0,
-        content_weight: float = 1.0,
         adversarial_weight: float = 1.0,
-        smoothness_weight: float = 3.0,
-        weave_weight: float = 3000.0,
         loss: str = "hinge",
         width: int = 32,
         levels: int = 2,
         augment: Sequence[str] = ("translation", "cutout"),
         average: float = 0.99,
         seed: int = 0,
+        **weights: float,
     ):
         policy = layer_policy()
         judge = patch_discriminator(width=width, levels=levels, spectral=True, dtype=policy)
@@ -75,14 +72,7 @@ class AdversarialLearner(Game):
         super().__init__(generator, judge, Decoder(dtype=policy), average=average, parts=parts, seed=seed)
         self.adversarial_weight, self.policy = adversarial_weight, check_policy(augment)
         self.loss_pair = adversarial_loss(loss)
-        # float16 would overflow in VGG: only bfloat16 has float32's range.
-        self.objective = PerceptualObjective(
-            shared_extractor(pooling="average", dtype="bfloat16" if precision() == "bfloat16" else "float32"),
-            content_weight=content_weight,
-            style_weight=style_weight,
-            smoothness_weight=smoothness_weight,
-            weave_weight=weave_weight,
-        )
+        self.objective = network_objective(**weights)
 
     def holds(self) -> tuple[str, ...]:
         """Photos and pieces."""
@@ -110,11 +100,6 @@ class AdversarialLearner(Game):
         parts |= {"adversarial": adversarial, "real": ops.mean(real), "fake": ops.mean(fake)}
         total = terms.total + self.adversarial_weight * adversarial
         return Outcome(total, self.loss_pair.discriminator(real, fake), parts)
-
-
-def generate(decoder: Any, h: dict[str, Any], k: dict[str, Any]) -> Any:
-    """G(h, k): the photo's features take over the painting's moments and become a picture, around 0..1."""
-    return decoder(({**h, ENCODED: adain(h[ENCODED], k[ENCODED])}, k))
 
 
 def pieces(

@@ -7,11 +7,11 @@ import numpy as np
 
 from ..backend import keras, ops, tf
 from ..errors import ImageError, SettingsError
-from ..layers import ReflectedConv2D, enlarged
+from ..layers import ReflectedConv2D
 from ..training import layer_policy
 from .augment import check_policy, diff_augment
 from .game import Draws, Game, Outcome, adversarial_loss
-from .networks import START, instance_normalization, patch_discriminator
+from .networks import as_pictures, doubled, instance_normalization, patch_discriminator, small_normal
 from .pix2pix import translated
 
 
@@ -31,7 +31,9 @@ def residual_generator(*, width: int = 64, blocks: int = 6, dtype: str | None = 
     dtype = dtype or layer_policy()
 
     def level(x: Any, filters: int, kernel: int, stride: int = 1, active: bool = True) -> Any:
-        x = ReflectedConv2D(filters, kernel, strides=stride, use_bias=False, kernel_initializer=START, dtype=dtype)(x)
+        x = ReflectedConv2D(
+            filters, kernel, strides=stride, use_bias=False, kernel_initializer=small_normal(), dtype=dtype
+        )(x)
         x = instance_normalization(dtype=dtype)(x)
         return ops.relu(x) if active else x
 
@@ -41,9 +43,9 @@ def residual_generator(*, width: int = 64, blocks: int = 6, dtype: str | None = 
     for _ in range(blocks):
         x = x + level(level(x, 4 * width, 3), 4 * width, 3, active=False)
     for filters in (2 * width, width):
-        x = level(keras.layers.Lambda(enlarged, dtype=dtype)(x), filters, 3)
-    x = ReflectedConv2D(3, 7, kernel_initializer=START, dtype=dtype)(x)
-    return keras.Model(pictures, 0.5 + 0.5 * ops.tanh(ops.cast(x, "float32")), name="resnet")
+        x = level(doubled(x, dtype), filters, 3)
+    x = ReflectedConv2D(3, 7, kernel_initializer=small_normal(), dtype=dtype)(x)
+    return keras.Model(pictures, as_pictures(x), name="resnet")
 
 
 class Both(keras.Model):

@@ -8,13 +8,12 @@ import numpy as np
 
 from ..backend import keras, ops, tf
 from ..errors import SettingsError
-from ..layers import enlarged
 from ..losses import AdversarialLoss, gradient_penalty, r1_penalty
 from ..losses.adversarial import cross_entropy_discriminator
 from ..training import layer_policy
 from .augment import check_policy, diff_augment
 from .game import Draws, Game, Outcome, adversarial_loss
-from .networks import START, SpectralNormalization, convolution, leaky
+from .networks import SpectralNormalization, as_pictures, convolution, doubled, leaky, small_normal
 
 
 def _start_side(size: int) -> tuple[int, int]:
@@ -52,15 +51,17 @@ def generator(
     noise = keras.Input((latent,), dtype="float32", name="noise")
     label = keras.Input((), dtype="int32", name="label")
     x = noise * keras.layers.Embedding(classes, latent, dtype="float32")(label) if classes else noise
-    x = keras.layers.Dense(side * side * width * 2**doublings, use_bias=False, kernel_initializer=START, dtype=dtype)(x)
+    x = keras.layers.Dense(
+        side * side * width * 2**doublings, use_bias=False, kernel_initializer=small_normal(), dtype=dtype
+    )(x)
     x = keras.layers.Reshape((side, side, width * 2**doublings), dtype=dtype)(x)
     x = keras.layers.ReLU(dtype=dtype)(keras.layers.BatchNormalization(dtype=dtype, momentum=0.9)(x))
     for level in reversed(range(doublings)):
-        x = keras.layers.Lambda(enlarged, dtype=dtype)(x)
+        x = doubled(x, dtype)
         x = convolution(width * 2**level, 3, bias=False, dtype=dtype)(x)
         x = keras.layers.ReLU(dtype=dtype)(keras.layers.BatchNormalization(dtype=dtype, momentum=0.9)(x))
-    x = ops.cast(convolution(3, 3, dtype=dtype)(x), "float32")
-    return keras.Model([noise, label] if classes else noise, 0.5 + 0.5 * ops.tanh(x), name="generator")
+    x = as_pictures(convolution(3, 3, dtype=dtype)(x))
+    return keras.Model([noise, label] if classes else noise, x, name="generator")
 
 
 def discriminator(
@@ -89,9 +90,11 @@ def discriminator(
     if spectral:
         logit = SpectralNormalization(keras.layers.Dense(1, use_bias=False, dtype="float32"), dtype="float32")(x)
     else:
-        logit = keras.layers.Dense(1, kernel_initializer=START, dtype="float32")(x)
+        logit = keras.layers.Dense(1, kernel_initializer=small_normal(), dtype="float32")(x)
     if classes:
-        kind = keras.layers.Embedding(classes, x.shape[-1], embeddings_initializer=START, dtype="float32")(label)
+        kind = keras.layers.Embedding(classes, x.shape[-1], embeddings_initializer=small_normal(), dtype="float32")(
+            label
+        )
         logit = logit + ops.sum(x * kind, -1, keepdims=True)
     return keras.Model([pictures, label] if classes else pictures, logit, name="discriminator")
 

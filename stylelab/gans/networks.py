@@ -4,8 +4,16 @@ from typing import Any
 
 from ..backend import keras, ops
 from ..errors import SettingsError
+from ..layers import enlarged
 
-START = keras.initializers.RandomNormal(0.0, 0.02)  # Radford et al. (2016, section 4), and after them the others here
+
+def small_normal() -> Any:
+    """N(0, 0.02), with which kernels begin: Radford et al. (2016, section 4), and after them the others here.
+
+    A new one for each layer: an initializer draws its seed when it is made, so that layers which share one begin alike,
+    and one that is made at import does not follow :func:`stylelab.training.set_seed`.
+    """
+    return keras.initializers.RandomNormal(0.0, 0.02)
 
 
 @keras.saving.register_keras_serializable("stylelab")
@@ -59,7 +67,7 @@ def convolution(
     filters: int, kernel: int, stride: int = 1, *, spectral: bool = False, bias: bool = True, **where: Any
 ) -> Any:
     """A convolution from N(0, 0.02), with spectral normalization or without."""
-    settings = {"strides": stride, "padding": "same", "kernel_initializer": START, **where}
+    settings = {"strides": stride, "padding": "same", "kernel_initializer": small_normal(), **where}
     if spectral:
         return SpectralNormalization(keras.layers.Conv2D(filters, kernel, use_bias=False, **settings), **where)
     return keras.layers.Conv2D(filters, kernel, use_bias=bias, **settings)
@@ -71,6 +79,16 @@ def leaky(x: Any) -> Any:
     As a maximum: TensorFlow 2.21 prints an error where it tries to fuse its own operation with a convolution's bias.
     """
     return ops.maximum(x, 0.2 * x)
+
+
+def doubled(x: Any, dtype: str) -> Any:
+    """Features of twice the size, for a convolution to follow: see :func:`stylelab.layers.enlarged`."""
+    return keras.layers.Lambda(enlarged, dtype=dtype)(x)
+
+
+def as_pictures(x: Any) -> Any:
+    """Whatever the last layer gives as float32 in 0..1, by a tanh: the papers' -1..1, moved."""
+    return 0.5 + 0.5 * ops.tanh(ops.cast(x, "float32"))
 
 
 def instance_normalization(**where: Any) -> Any:

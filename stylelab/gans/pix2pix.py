@@ -7,11 +7,17 @@ import numpy as np
 
 from ..backend import keras, ops
 from ..errors import ImageError, SettingsError
-from ..layers import enlarged
 from ..training import layer_policy
 from .augment import check_policy, diff_augment
 from .game import Draws, Game, Outcome, adversarial_loss
-from .networks import START, convolution, instance_normalization, leaky, patch_discriminator
+from .networks import (
+    as_pictures,
+    convolution,
+    doubled,
+    instance_normalization,
+    leaky,
+    patch_discriminator,
+)
 
 
 def unet(size: int = 64, *, width: int = 64, dtype: str | None = None) -> keras.Model:
@@ -20,7 +26,8 @@ def unet(size: int = 64, *, width: int = 64, dtype: str | None = None) -> keras.
     Isola et al. (2017, appendix 6.1.1): convolutions 4 x 4 of stride 2 with LeakyReLU, channels doubling up to 8 times
     ``width`` (theirs 64), no normalization in the first, tanh at the end. Departures: their transposed convolutions are
     resize-convolutions 3 x 3; batch normalization is instance normalization, which is what theirs is at their batch of
-    one; no dropout, which was to be the noise and, as they write in section 3.1, changed the pictures little.
+    one; no dropout, which was to be the noise and, as they write in section 3.1, changed the pictures little; a
+    convolution 3 x 3 at full size and its skip, without which no line of one pixel of the input can be kept.
 
     Args:
         size: side in pixels, a power of two from 16 on.
@@ -36,26 +43,23 @@ def unet(size: int = 64, *, width: int = 64, dtype: str | None = None) -> keras.
     dtype = dtype or layer_policy()
     levels = size.bit_length() - 2
     pictures = keras.Input((size, size, 3), dtype="float32")
-    x, beside = pictures * 2 - 1, []
+    x = convolution(width, 3, bias=False, dtype=dtype)(pictures * 2 - 1)
+    beside = []
     for level in range(levels):
-        x = convolution(width * min(2**level, 8), 4, 2, bias=False, dtype=dtype)(x if level == 0 else leaky(x))
+        beside.append(x)
+        x = convolution(width * min(2**level, 8), 4, 2, bias=False, dtype=dtype)(leaky(x))
         # At 2 x 2 px instance normalization would leave four numbers of fixed mean and spread.
         if 0 < level < levels - 1:
             x = instance_normalization(dtype=dtype)(x)
-        beside.append(x)
-    for level in reversed(range(levels - 1)):
-        x = convolution(width * min(2**level, 8), 3, bias=False, dtype=dtype)(_doubled(ops.relu(x), dtype))
+    for level in reversed(range(levels)):
+        channels = beside[level].shape[-1]
+        x = convolution(channels, 3, bias=False, dtype=dtype)(doubled(ops.relu(x), dtype))
         x = ops.concatenate([instance_normalization(dtype=dtype)(x), beside[level]], -1)
-    x = keras.layers.Conv2D(3, 3, padding="same", kernel_initializer=START, dtype=dtype)(_doubled(ops.relu(x), dtype))
-    return keras.Model(pictures, 0.5 + 0.5 * ops.tanh(ops.cast(x, "float32")), name="unet")
-
-
-def _doubled(x: Any, dtype: str) -> Any:
-    return keras.layers.Lambda(enlarged, dtype=dtype)(x)
+    return keras.Model(pictures, as_pictures(convolution(3, 3, dtype=dtype)(ops.relu(x))), name="unet")
 
 
 class Pix2Pix(Game):
-    """The game of pairs: the discriminator sees the input beside the real or the painted picture.
+    """The game of pairs: the pixels are to be near the target, and the discriminator is not to tell it from real ones.
 
     ``L_G = adversarial_weight · L_A + l1_weight · E|y - G(x)|₁`` (Isola et al. 2017, eq. 4, λ = 100), the adversarial
     loss non-saturating and, as theirs (section 3.3), the discriminator's objective halved.
@@ -66,6 +70,8 @@ class Pix2Pix(Game):
         size, width, dtype: see :func:`unet`.
         levels: of the PatchGAN, see :func:`networks.patch_discriminator`: 1, 2, 3 for patches of 16, 34, 70 px.
         loss: one of ``losses.ADVERSARIAL_LOSSES``.
+        conditional: whether the discriminator sees the input beside the picture, as theirs; without it ("L1+GAN" in
+            their table 1) it cannot hold against a pair that the two do not lie on one another.
         adversarial_weight, l1_weight: 0 leaves a term out; without the adversarial one no discriminator is run.
             Theirs is for pictures of -1..1: in 0..1 a difference is half as large.
         augment: names of the changes of DiffAugment, the same for both pictures of a pair.
@@ -79,6 +85,7 @@ class Pix2Pix(Game):
         width: int = 64,
         levels: int = 2,
         loss: str = "non_saturating",
+        conditional: bool = True,
         adversarial_weight: float = 1.0,
         l1_weight: float = 200.0,
         augment: tuple[str, ...] = (),
@@ -87,9 +94,10 @@ class Pix2Pix(Game):
         dtype: str | None = None,
     ):
         make = partial(unet, size, width=width, dtype=dtype)
-        judge = patch_discriminator(6, width=width, levels=levels, dtype=dtype or layer_policy())
+        channels = 6 if conditional else 3
+        judge = patch_discriminator(channels, width=width, levels=levels, dtype=dtype or layer_policy())
         super().__init__(make(), judge, make(), average=average, parts=("l1", "adversarial"), seed=seed)
-        self.size, self.policy = size, check_policy(augment)
+        self.size, self.policy, self.conditional = size, check_policy(augment), conditional
         self.loss_pair, self.adversarial_weight, self.l1_weight = adversarial_loss(loss), adversarial_weight, l1_weight
 
     def holds(self) -> tuple[str, ...]:
@@ -107,7 +115,8 @@ class Pix2Pix(Game):
         seed = draws.seed()
 
         def judged(pictures: Any) -> Any:
-            views = [diff_augment(views, seed, self.policy) for views in (inputs, pictures)]
+            shown = (inputs, pictures) if self.conditional else (pictures,)
+            views = [diff_augment(part, seed, self.policy) for part in shown]
             return self.discriminator(ops.concatenate(views, -1), training=True)
 
         fake_logits = judged(painted)

@@ -7,9 +7,8 @@ import numpy as np
 
 from ..backend import keras, ops
 from ..errors import SettingsError
-from ..layers import enlarged
 from ..training import layer_policy
-from .networks import leaky
+from .networks import doubled, leaky
 
 START = 4  # px: the constant that every picture begins with, Karras et al. (2019, section 2)
 GAIN = np.sqrt(2.0)  # keeps the variance through a ReLU: He et al. (2015, eq. 10)
@@ -103,8 +102,8 @@ def mapping(latent: int = 128, *, layers: int = 4) -> keras.Model:
     """
     latents = keras.Input((latent,), dtype="float32")
     x = latents * ops.rsqrt(ops.mean(ops.square(latents), -1, keepdims=True) + 1e-8)
-    start = keras.initializers.VarianceScaling(2.0 * 100**2, "fan_in")  # He et al. (2015), a hundredfold
     for _ in range(layers):
+        start = keras.initializers.VarianceScaling(2.0 * 100**2, "fan_in")  # He et al. (2015), a hundredfold
         x = leaky(keras.layers.Dense(latent, kernel_initializer=start)(x) / 100)
     return keras.Model(latents, x, name="mapping")
 
@@ -138,13 +137,13 @@ def synthesis(size: int = 64, *, latent: int = 128, width: int = 16, dtype: str 
     for layer, side in enumerate(sides):
         channels = channels_at(side, size, width)
         if layer and sides[layer - 1] != side:
-            x = keras.layers.Lambda(enlarged, dtype=dtype)(x)
+            x = doubled(x, dtype)
         x = ModulatedConv2D(channels, dtype=dtype)(x, affine(layer, x.shape[-1]))
         x = leaky(Noise(dtype=dtype)(x, noises[layer])) * GAIN
         if layer == len(sides) - 1 or sides[layer + 1] != side:
             added = ModulatedConv2D(3, 1, demodulate=False, dtype=dtype)(x, affine(layer, channels))
             added = ops.cast(added, "float32")
-            colors = added if colors is None else added + keras.layers.Lambda(enlarged, dtype="float32")(colors)
+            colors = added if colors is None else added + doubled(colors, "float32")
     return keras.Model([styles, noises], 0.5 + 0.25 * colors, name="synthesis")
 
 
