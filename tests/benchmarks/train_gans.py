@@ -44,7 +44,7 @@ def dcgan(folder, data):
     # At 2.5, Mescheder et al.'s (2018) weight for larger pictures, the logits stayed at 0.02 and the game stood still.
     model = DCGAN(r1=0.1)
     model.compile(adam(), adam())
-    plan = Plan(12_000, 500, core_hours=0.55, gain=None)
+    plan = Plan(9500, 500, core_hours=0.55, gain=None)
     return model, lambda first: datasets.array_batches(pictures, 64, first=first), plan, lambda m: m.sample(500, seed=1)
 
 
@@ -107,7 +107,7 @@ def stylegan(folder, data):
     # Karras et al. (2019): 0.002 and (0, 0.99), for weights that are stored as N(0, 1). Ours are stored as they are
     # used, of size 0.03 to 0.1: at 0.002 the logits were at 1e8 after 250 steps.
     model.compile(adam(3e-4, 0.0, 0.99), adam(3e-4, 0.0, 0.99))
-    plan = Plan(8000, 500, core_hours=0.75, gain=None)
+    plan = Plan(6000, 500, core_hours=0.75, gain=None)
     return (
         model,
         lambda first: datasets.array_batches(pictures, 16, first=first, augment=datasets.flip),
