@@ -119,11 +119,11 @@ def stylegan(folder, data):
 PAINTINGS = [f"vangogh_{name}" for name in ("starry_night", "auvers_street", "church_auvers", "cafe_terrace")]
 
 
-def adversarial_style(folder, data):
+def adversarial_style(folder, data, **settings):
     """Photos in van Gogh's manner; ``--data`` is a folder of photos. Begins with AdaIN's decoder."""
     decoder = Decoder(dtype=training.layer_policy())
     training.load_weights(decoder, samples.weights("adain"))
-    model = AdversarialLearner(decoder)
+    model = AdversarialLearner(decoder, **settings)
     plan = Plan(800, 100, core_hours=0.45, gain=None)
     # The generator begins near its goal and has a small rate; the judge begins with nothing.
     model.compile(adam(2e-4, 0.0, 0.99), adam(4e-4, 0.0, 0.99))
@@ -136,7 +136,12 @@ def adversarial_style(folder, data):
     return model, lambda first: pieces(photos, paintings, 128, 4, first=first), plan, draw
 
 
-MODELS = {f.__name__: f for f in (adversarial_style, dcgan, pix2pix, pix2pix_l1, cyclegan, stylegan)}
+def style_alone(folder, data):
+    """The same training without the judge, λ3 = 0, for comparison."""
+    return adversarial_style(folder, data, adversarial_weight=0.0)
+
+
+MODELS = {f.__name__: f for f in (adversarial_style, style_alone, dcgan, pix2pix, pix2pix_l1, cyclegan, stylegan)}
 
 
 def main():
