@@ -309,7 +309,7 @@ import numpy as np
 from stylelab import learning, training
 from stylelab.backend import keras
 from stylelab.feedforward import Architecture, Learner, StyleNetwork
-learning.precision = lambda: "float32"  # in half precision the sums of two and of four photos are rounded differently
+learning.wide_precision = lambda: "float32"  # half precision rounds the sums of two and of four photos differently
 rng = np.random.default_rng(0)
 photos, shares = rng.random((8, 32, 32, 3)).astype("float32"), np.eye(3, dtype="float32")[[1, 2, 0, 1, 1, 2, 2, 1]]
 data = tf.data.Dataset.from_tensor_slices((photos, shares)).batch(4)
