@@ -68,6 +68,18 @@ def load(name: str) -> np.ndarray:
     return images.read(path(name))
 
 
+def mask(name: str) -> np.ndarray:
+    """The hand-drawn mask of a shipped product photo: float32 ``[H, W, 1]`` of the photo's size, 1 = product.
+
+    Raises:
+        SettingsError: no picture has the name, or none of its kind has a mask.
+    """
+    file = (data_root() / "masks" / _entry(name)["path"]).with_suffix(".png")
+    if not file.is_file():
+        raise SettingsError(f"There is no mask for {name!r}: only products have one.")
+    return images.read_mask(file)
+
+
 def credit(name: str) -> str:
     """Who made a shipped picture and what its licence is, in one line."""
     entry = _entry(name)
@@ -100,7 +112,7 @@ def _manifest(root: Path) -> list[dict[str, Any]]:
 def _pictures(root: Path) -> dict[str, dict[str, Any]]:
     """The entries of all shipped pictures by ``kind/name``."""
     entries = ((Path(entry["path"]), entry) for entry in _manifest(root))
-    return {f"{file.parent.name}/{file.stem}": entry for file, entry in entries if file.parent.name in KINDS}
+    return {file.with_suffix("").as_posix(): entry for file, entry in entries if file.parent.as_posix() in KINDS}
 
 
 def _entry(name: str) -> dict[str, Any]:

@@ -16,13 +16,7 @@ from stylelab.exercises import chapter07_game as game
 from stylelab.exercises import chapter07_open as open_end
 from stylelab.gans import DCGAN, adam
 from stylelab.losses.adversarial import cross_entropy_discriminator
-
-
-def message(name, answer, **given):
-    result = course.exercise(name, **given).check(answer)
-    assert result.status == "wrong", result
-    return result.message
-
+from tests.answers import message
 
 # ---- optimal-judge ---------------------------------------------------------------------------------------------
 

@@ -14,16 +14,11 @@ from stylelab.backend import keras, ops
 from stylelab.errors import SettingsError
 from stylelab.exercises import chapter08_losses, chapter08_open
 from stylelab.losses import ADVERSARIAL_LOSSES, content_loss, gram_loss, gram_matrix
+from tests.answers import message
 
 
 def named(value):
     return getattr(value, "__name__", "")
-
-
-def message(name, answer, **given):
-    result = course.exercise(name, **given).check(answer)
-    assert result.status == "wrong", result
-    return result.message
 
 
 # ---- hinge-losses ----------------------------------------------------------------------------------------------

@@ -12,13 +12,7 @@ from stylelab.backend import ops
 from stylelab.errors import SettingsError
 from stylelab.exercises import chapter09_losses, chapter09_open
 from stylelab.gans import receptive_field
-
-
-def message(name, answer, **given):
-    result = course.exercise(name, **given).check(answer)
-    assert result.status == "wrong", result
-    return result.message
-
+from tests.answers import message
 
 # ---- patch-field -----------------------------------------------------------------------------------------------
 

@@ -12,13 +12,7 @@ from stylelab.backend import ops
 from stylelab.errors import SettingsError
 from stylelab.exercises import chapter10_open, chapter10_styles
 from stylelab.gans.style_networks import ModulatedConv2D
-
-
-def message(name, answer, **given):
-    result = course.exercise(name, **given).check(answer)
-    assert result.status == "wrong", result
-    return result.message
-
+from tests.answers import message
 
 # ---- truncate-coarse -------------------------------------------------------------------------------------------
 

@@ -125,6 +125,21 @@ def test_load_gives_an_image_on_white() -> None:
     assert (render[0, 0] == 1).all()
 
 
+@pytest.mark.parametrize("name", samples.names("products"))
+def test_every_product_has_a_mask_of_its_photos_size(name: str) -> None:
+    mask, photo = samples.mask(name), samples.load(name)
+    assert mask.dtype == np.float32
+    assert mask.shape == (*photo.shape[:2], 1)
+    assert 0.02 < mask.mean() < 0.5
+    assert set(np.unique(mask)) >= {0, 1}
+    assert samples.path(f"products/{name}").suffix == ".jpg"  # the mask beside it has the same name
+
+
+def test_pictures_without_a_mask() -> None:
+    with pytest.raises(SettingsError, match="no mask for 'hokusai_great_wave'"):
+        samples.mask("hokusai_great_wave")
+
+
 def test_credit_names_the_painter_and_the_licence() -> None:
     assert re.match("Katsushika Hokusai.*public-domain", samples.credit("hokusai_great_wave"))
     assert re.match("Blend Swap contributors.*CC0", samples.credit("armchair"))

@@ -30,6 +30,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.output_widget import OutputWidget
 from traitlets.config import Config
 
 from stylelab import course
@@ -65,6 +66,17 @@ socket.getaddrinfo = getaddrinfo
 
 class ChapterFailure(Exception):
     """A chapter did not run to its end; the message shows file, cell, source and traceback."""
+
+
+class MuteOutput(OutputWidget):
+    """nbclient's part of an Output widget, as in `interact`, that sends the kernel no copy of what it shows.
+
+    No cell reads that copy. Sent while requests and replies pass on the same channel, it sometimes left the next
+    request unseen: kernel and client then wait for each other for ever (nbclient#312; ipykernel#1529 and #1554).
+    """
+
+    def sync_state(self) -> None:
+        pass
 
 
 @dataclass
@@ -135,6 +147,7 @@ def run(path: Path, *, fast: bool = False, offline: bool = False, limit: float |
             on_cell_start=on_start,
             on_cell_executed=on_end,
         )
+        client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": MuteOutput}}
         try:
             with Path(temporary, "stderr").open("w+b") as said:
                 client.execute(env=environment(Path(temporary), fast, offline), stderr=said)

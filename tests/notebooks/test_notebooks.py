@@ -213,6 +213,20 @@ def test_only_what_reads_without_a_kernel_is_stored(folder):
     assert [(o.output_type, o.get("text")) for o in cell.outputs] == [("stream", "2 of 2\n")]
 
 
+SHOWN = """import ipywidgets
+out = ipywidgets.Output()
+with out:
+    display("shown by the widget")
+---
+len(out.outputs)"""
+
+
+def test_the_kernel_gets_no_copy_of_what_an_output_widget_shows(folder):
+    path = write(folder / "01_a.ipynb", *SHOWN.split("\n---\n"))
+    assert execute.main(["--folder", str(folder)]) == 0
+    assert nbformat.read(path, as_version=4).cells[-1].outputs[0].data["text/plain"] == "0"
+
+
 ASK = """import socket, subprocess, sys, urllib.request
 def ask(f, *args):
     try:
