@@ -9,16 +9,17 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from stylelab import profiles
 from stylelab.errors import ImageError
 
 MAX_PIXELS = 100_000_000
 BITS_PER_SAMPLE = 258
+PNG_XMP = "XML:com.adobe.xmp"
 EXIF_DAMAGED = "its EXIF data is damaged: what could not be read was dropped"
 
 # Pillow reads more, but that runs programs (EPS), has no signature (TGA) or loses its depth unnoticed (PPM).
@@ -244,44 +245,48 @@ def _clean(exif: Image.Exif) -> bytes:
     return kept.tobytes()
 
 
-def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int) -> bytes:
+def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int, xmp: bytes = b"") -> bytes:
     """The bytes of a file that holds sRGB pixels.
 
     Args:
         pixels: uint8 or uint16 (PNG and TIFF only) ``[H, W, 3 or 4]``; four channels not for JPEG.
         suffix: lower case, with the dot.
         exif: cleaned again, because a caller may have it from elsewhere.
+        xmp: a whole packet, stored as it is where the format has its place (ISO 16684-3); at most 65,502 bytes in JPEG.
     """
     loaded = Image.Exif()
     loaded.load(exif)
     exif = _clean(loaded)
     if suffix in (".tif", ".tiff"):
-        return _tiff(pixels, exif)
+        return _tiff(pixels, exif, xmp)
     if pixels.dtype == np.uint16:
-        return _png_of_16(pixels, exif)
+        return _png_of_16(pixels, exif, xmp)
     buffer = io.BytesIO()
     kind = {".png": "PNG", ".webp": "WEBP"}.get(suffix, "JPEG")
-    # Full color resolution: JPEG's default halves it, which is visible at the edge of a red shoe on white.
-    options = {"JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}.get(kind, {})
+    info = PngImagePlugin.PngInfo()
+    if xmp:
+        info.add_itxt(PNG_XMP, xmp.decode())
+    # Each format takes its own. Full color resolution: JPEG's default halves it, visible at a red shoe's edge on white.
+    options: dict[str, Any] = {"quality": quality, "subsampling": 0, "xmp": xmp, "pnginfo": info}
     Image.fromarray(pixels).save(buffer, kind, icc_profile=profiles.SRGB_BYTES, exif=exif, **options)
     return buffer.getvalue()
 
 
-def _png_of_16(pixels: np.ndarray, exif: bytes) -> bytes:
+def _png_of_16(pixels: np.ndarray, exif: bytes, xmp: bytes) -> bytes:
     """Pillow has no 16-bit RGB, and TensorFlow's encoder no metadata: its chunks go in after the header."""
     from stylelab.backend import tf
 
     png = tf.io.encode_png(pixels).numpy()
-    chunks = [(b"iCCP", b"sRGB\0\0" + zlib.compress(profiles.SRGB_BYTES))]
-    if exif:
-        chunks.append((b"eXIf", exif.removeprefix(b"Exif\0\0")))
-    for name, data in chunks:
-        chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        png = png[:33] + chunk + png[33:]  # signature 8, IHDR 25
+    itxt = PNG_XMP.encode() + bytes(5) + xmp if xmp else b""  # not compressed, no language, no translation
+    profile = b"sRGB\0\0" + zlib.compress(profiles.SRGB_BYTES)
+    for name, data in ((b"iCCP", profile), (b"eXIf", exif.removeprefix(b"Exif\0\0")), (b"iTXt", itxt)):
+        if data:
+            chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            png = png[:33] + chunk + png[33:]  # signature 8, IHDR 25
     return png
 
 
-def _tiff(pixels: np.ndarray, exif: bytes) -> bytes:
+def _tiff(pixels: np.ndarray, exif: bytes, xmp: bytes) -> bytes:
     """One deflated strip with horizontal differences (TIFF 6.0, section 14), any depth, EXIF included."""
     height, width, channels = pixels.shape
     bits = pixels.itemsize * 8
@@ -310,4 +315,6 @@ def _tiff(pixels: np.ndarray, exif: bytes) -> bytes:
         directory[ExifTags.Base[name]] = value
     if channels == 4:
         directory[338] = 2  # ExtraSamples: straight alpha
+    if xmp:
+        directory[700] = xmp
     return head + directory.tobytes(len(head)) + strip

@@ -101,6 +101,7 @@ def write(
     alpha: np.ndarray | None = None,
     *,
     exif: bytes = b"",
+    xmp: bytes = b"",
     bits: int = 8,
     quality: int = 95,
 ) -> Path:
@@ -111,6 +112,7 @@ def write(
         rgb: ``[H, W, 3]`` in 0..1.
         alpha: ``[H, W, 1]`` in 0..1; JPEG has none, there the picture is laid over white.
         exif: of a ``Picture``.
+        xmp: a whole XMP packet.
         bits: 8 or 16; JPEG and WebP hold 8.
         quality: 1..100, of JPEG and WebP.
     Raises:
@@ -139,7 +141,7 @@ def write(
     with files.explained(f"{path} cannot be written"):
         if max(pixels.shape) > LONGEST_SIDE.get(suffix, max(pixels.shape)):
             raise ImageError(f"its format holds at most {LONGEST_SIDE[suffix]} px a side; choose .png")
-        data = formats.encode(pixels, suffix, exif=exif, quality=quality)
+        data = formats.encode(pixels, suffix, exif=exif, quality=quality, xmp=xmp)
     return files.write(path, data)
 
 
@@ -186,6 +188,36 @@ def resize(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     Raises:
         ImageError: another type, rank or size.
     """
+    return np.clip(_resampled(image, size), 0, 1)
+
+
+def resize_visible(
+    rgb: np.ndarray, alpha: np.ndarray | None, size: int | tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture and its alpha resized, each pixel counting by its alpha.
+
+    Else the ground of a cut-out, or the color hidden under its transparent parts, would run into its edge.
+
+    Args:
+        rgb: ``[H, W, 3]`` in 0..1, straight (not multiplied with alpha).
+        alpha: ``[H, W, 1]``, or None: as ``resize`` alone.
+        size: as of ``resize``; what has it already is returned as it is.
+    Returns:
+        float32 ``[h, w, 3]`` and ``[h, w, 1]`` or None.
+    Raises:
+        ImageError: as ``resize``.
+    """
+    resized = None if alpha is None else resize(alpha, size)
+    if alpha is None or resized is None or resized.shape == alpha.shape:
+        return resize(rgb, size), resized
+    counts = np.maximum(alpha, 1e-3)  # of what is hidden, too, a color is left
+    # Both overshoot alike beside an edge: clipped before the division, only one of them would.
+    colors = _resampled(rgb * counts, size) / np.maximum(_resampled(counts, size), 1e-3)
+    return np.clip(colors, 0, 1), resized
+
+
+def _resampled(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """``resize``, with what the filter overshoots."""
     image = np.asarray(image)
     if image.ndim not in (3, 4) or image.dtype.kind != "f" or 0 in image.shape:
         what = f"An array of type {image.dtype} and shape {image.shape}"
@@ -201,13 +233,13 @@ def resize(image: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     if min(height, width) < 1:
         raise ImageError(f"No image can be resized to {size!r}: give the longer side or (height, width).")
     if (height, width) == old:
-        return np.clip(image, 0, 1).astype(np.float32)
+        return image.astype(np.float32)
     planes = np.moveaxis(image, -1, -3).astype(np.float32)  # Pillow resizes floats one channel at a time
     resized = np.empty((*planes.shape[:-2], height, width), np.float32)
     for index in np.ndindex(planes.shape[:-2]):
         plane = Image.fromarray(np.ascontiguousarray(planes[index]))
         resized[index] = plane.resize((width, height), Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(np.moveaxis(np.clip(resized, 0, 1), -3, -1))
+    return np.ascontiguousarray(np.moveaxis(resized, -3, -1))
 
 
 def composite(foreground: np.ndarray, background: np.ndarray, mask: np.ndarray) -> np.ndarray:

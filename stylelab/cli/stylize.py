@@ -241,17 +241,9 @@ def _photo_and_mask(photo: Path, mask_source: str | None, size: int | None) -> t
     if size is not None:
         if size**2 * min(content.shape[:2]) > images.MAX_PIXELS * max(content.shape[:2]):
             raise SettingsError(f"--size {size} would make more than {images.MAX_PIXELS:,} pixels; choose less.")
-        content = _resized(content, alpha, size)
-        alpha, mask = (x if x is None else images.resize(x, content.shape[:2]) for x in (alpha, mask))
+        content, alpha = images.resize_visible(content, alpha, size)
+        mask = mask if mask is None else images.resize(mask, content.shape[:2])
     height, width = content.shape[:2]
     if min(height, width) < 16:
         raise ImageError(f"{photo} at {width}x{height} px is too small; both sides need at least 16 px.")
     return replace(picture, rgb=content, alpha=alpha), mask
-
-
-def _resized(content: np.ndarray, alpha: np.ndarray | None, size: int) -> np.ndarray:
-    """Resized, each pixel counting by its alpha: else the white around a cut-out would run into its edge."""
-    if alpha is None or max(content.shape[:2]) == size:
-        return images.resize(content, size)
-    counts = np.maximum(alpha, 1e-3)  # of what is hidden, too, a color is left
-    return np.clip(images.resize(content * counts, size) / np.maximum(images.resize(counts, size), 1e-3), 0, 1)
