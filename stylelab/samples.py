@@ -23,6 +23,7 @@ WEIGHTS = {
     "cyclegan": "weights/cyclegan.weights.h5",
     "stylegan": "weights/stylegan.weights.h5",
     "garment_classifier": "weights/garment_classifier.weights.h5",
+    "product_mask": "weights/product_mask.weights.h5",
 }
 
 

@@ -725,7 +725,9 @@ def test_info_says_that_all_is_well(tmp_path, monkeypatch, command):
     assert f"{tf.__version__}, Keras " in facts["TensorFlow"] and "CPU:0" in facts["devices"]
     assert facts["Python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
     assert facts["data"] == str(samples.data_root())
-    networks = "vgg16 feedforward adain dcgan adversarial_style pix2pix cyclegan stylegan garment_classifier"
+    networks = (
+        "vgg16 feedforward adain dcgan adversarial_style pix2pix cyclegan stylegan garment_classifier product_mask"
+    )
     assert facts["weights"] == ", ".join(f"{name}.h5" for name in networks.split())
     assert facts["engine"].split()[0] in ("tensorflow", "openvino")
     assert f"{len(samples.names('styles'))} styles" in facts["samples"]
