@@ -1,0 +1,127 @@
+"""A picture as the rules look at it: its pixels as a shop shows them, where its product is, what it says of itself."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .. import images
+from ..errors import ImageError
+from . import masks, sidecar, xmp
+
+WHITISH = 250  # of 255, lowest channel: from here on a pixel of a picture with a white ground is its ground
+SPECK = 0.01  # of the largest part's area: what is smaller, as a letter or a grain of dust, is no product
+
+
+class Unknown(Exception):
+    """What a check needs could not be found out; holds the sentence."""
+
+
+@dataclass(eq=False)
+class Subject:
+    """A picture as the checks see it; what costs time is found out when a check asks for it.
+
+    Attributes:
+        path: its file.
+        picture: as ``images.open_picture`` gives it.
+        mask: float ``[H, W, 1]``, 1 = product, when the caller knows.
+    """
+
+    path: Path
+    picture: images.Picture
+    mask: np.ndarray | None = None
+
+    @cached_property
+    def declared(self) -> xmp.Declared:
+        """What the file says of itself."""
+        return xmp.declared(self.path)
+
+    @cached_property
+    def recorded(self) -> str | None:
+        """The source type in the sidecar; None without a sidecar."""
+        if not os.path.lexists(sidecar.of(self.path)):
+            return None
+        try:
+            return sidecar.read(self.path)["digital_source_type"]
+        except ImageError as error:
+            raise Unknown(f"Its sidecar does not tell what it is: {error}") from error
+
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """uint8 ``[H, W, 3]``, transparent parts over white, as a shop's page shows them."""
+        return images.to_uint8(images.over(self.picture))
+
+    @cached_property
+    def lowest(self) -> np.ndarray:
+        """uint8 ``[H, W]``: the lowest channel, by which white is white."""
+        red, green, blue = np.moveaxis(self.levels, -1, 0)
+        return np.minimum(np.minimum(red, green), blue)
+
+    @cached_property
+    def product(self) -> np.ndarray:
+        """bool ``[H, W]``: from the caller, else transparency, else what is not white on a white ground, else found."""
+        alpha = self.picture.alpha
+        if self.mask is not None:
+            found = self.mask[..., 0] >= 0.5
+        elif alpha is not None and alpha.min() < 0.5:
+            found = alpha[..., 0] >= 0.5
+        elif (edge(self.lowest) >= WHITISH).mean() > 0.5:
+            found = _large_parts(self.lowest < WHITISH)
+        else:
+            if self.guess.confidence < masks.ACCEPT:
+                raise Unknown("Where its product is could not be told: give its mask.")
+            found = self.guess.values[..., 0] >= 0.5
+        if not found.any():
+            raise Unknown("There is no product in it.")
+        return found
+
+    @cached_property
+    def guess(self) -> masks.Mask:
+        """Where a product without a white ground seems to be; of all that is found out here it takes the longest."""
+        return masks.of(self.picture)
+
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the product in px, right and bottom excluded."""
+        (top, bottom), (left, right) = (
+            np.flatnonzero(self.product.any(axis=axis))[[0, -1]].tolist() for axis in (1, 0)
+        )
+        return left, top, right + 1, bottom + 1
+
+    def ground(self, gap: int) -> np.ndarray:
+        """bool ``[H, W]``: farther than ``gap`` px from the product."""
+        from scipy.ndimage import maximum_filter
+
+        return ~maximum_filter(self.product, 2 * gap + 1)
+
+    @cached_property
+    def text(self) -> list[tuple[int, int, int, int]]:
+        """Regions that look like text and are not on the product: left, top, right, bottom in px."""
+        from .measures import text_boxes
+
+        boxes = text_boxes(images.over(self.picture))
+        if not boxes:  # where the product is, is then nobody's question
+            return []
+        beside = ~self.product
+        return [box for box in boxes if beside[box[1] : box[3], box[0] : box[2]].sum() > _area(box) / 2]
+
+
+def edge(plane: np.ndarray) -> np.ndarray:
+    """The outermost pixels of ``[H, W]``, corners twice."""
+    return np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
+
+
+def _area(box: tuple[int, int, int, int]) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _large_parts(marks: np.ndarray) -> np.ndarray:
+    """The connected parts of at least ``SPECK`` of the largest one's area."""
+    from scipy.ndimage import label
+
+    parts, _ = label(marks, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel())
+    areas[0] = 0
+    return (areas >= max(1, SPECK * areas.max()))[parts]
