@@ -34,6 +34,7 @@ __all__ = [
     "shop_row",
     "sizes",
     "start",
+    "uploaded",
 ]
 
 Value = TypeVar("Value")
@@ -157,12 +158,19 @@ def own_photo(source: Any = None, default: str = "sneaker_black") -> np.ndarray:
         SettingsError: ``source`` is neither a path nor an upload, or there is no such sample.
     """
     if source is not None and not isinstance(source, str | Path):
-        source = _uploaded(source)
+        source = _kept(source)
     return samples.load(default) if source is None else images.read(source)
 
 
-def _uploaded(upload: Any) -> Path | None:
-    """An upload's last file, on disk: ipywidgets 7 has {name: {content}}, 8 a tuple of {name, content}."""
+def uploaded(upload: Any) -> tuple[str, bytes] | None:
+    """Name and content of an upload's last file; None while there is none.
+
+    Args:
+        upload: an ``ipywidgets.FileUpload``, or its value: version 7 has ``{name: {content}}``, 8 a tuple of
+            ``{name, content}``.
+    Raises:
+        SettingsError: it is neither.
+    """
     value = getattr(upload, "value", upload)
     if isinstance(value, Mapping):
         files = [(name, file["content"]) for name, file in value.items()]
@@ -172,12 +180,17 @@ def _uploaded(upload: Any) -> Path | None:
         raise SettingsError(
             f'Your photo is given as {type(upload).__name__}: give a path ("me.jpg"), a FileUpload, or None.'
         )
-    if not files:
+    return (str(files[-1][0]), bytes(files[-1][1])) if files else None
+
+
+def _kept(upload: Any) -> Path | None:
+    """An upload's last file, on disk."""
+    file = uploaded(upload)
+    if file is None:
         return None
-    name, content = files[-1]
-    path = out_folder() / "uploads" / Path(name).name
+    path = out_folder() / "uploads" / Path(file[0]).name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(content))
+    path.write_bytes(file[1])
     return path
 
 
