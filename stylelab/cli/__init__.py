@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import samples
-from . import demo, stylize, train
+from . import catalog, demo, inspect, stylize, train
 from .terminal import complain, say, sentence
 
 
@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train.add(commands)
     demo.add(commands)
+    inspect.add(commands)
+    catalog.add(commands)
     return parser
 
 
