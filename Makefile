@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:  # a recipe is one sh script; make takes the indentation from its lines, and a leading - or @
 .SHELLFLAGS := -eu -c
-.PHONY: help setup run test quick lab notebooks bench clean find-python stale
+.PHONY: help setup extras run test quick lab workbench notebooks bench soak clean find-python stale
 
 ifeq ($(filter oneshell,$(.FEATURES)),)
 $(error This needs GNU make 4 (on macOS: brew install make, then gmake instead of make))
@@ -22,6 +22,9 @@ help:  ## list these targets
 setup: $(READY)  ## make .venv with the newest of Python 3.11 to 3.13 on PATH (or PYTHON=/path/to/python)
 	@echo ".venv is ready: $$($(PY) --version)"
 
+extras: $(READY)  ## add what some tests need and most readers do not: Ray, for many machines
+	@$(PY) -m pip install -q -e '.[test,scale]'
+
 run: $(READY)  ## style three product photos and write out/index.html
 	@.venv/bin/stylelab demo --out out
 
@@ -29,6 +32,9 @@ lab: $(READY)  ## open the course in JupyterLab
 	@# In a container one is root, which JupyterLab takes only when told; it listens on this machine alone.
 	if [ "$$(id -u)" = 0 ]; then root=--allow-root; else root=; fi
 	exec $(PY) -m jupyterlab $$root notebooks/00_start_here.ipynb
+
+workbench: $(READY)  ## open the workbench as a page, at an address on this machine
+	@exec $(PY) -m stylelab.workbench
 
 notebooks: $(READY)  ## execute the chapters and store their outputs (one only: CHAPTER=03)
 	@exec $(PY) -m tests.notebooks.execute $(CHAPTER)
@@ -38,6 +44,12 @@ bench: $(READY)  ## measure speed and memory on this machine
 	$(PY) -m tests.benchmarks.bench
 	$(PY) -m tests.benchmarks.bench_networks
 	$(PY) -m tests.benchmarks.bench_gans
+	$(PY) -m tests.benchmarks.bench_masks photos
+	$(PY) -m tests.benchmarks.bench_product
+	$(PY) -m tests.benchmarks.bench_catalog
+
+soak: $(READY)  ## kill a catalog's run 200 times at random and compare what it leaves (20 times in make test)
+	@STYLELAB_KILLS=200 exec $(PY) -m pytest -q tests/test_catalog_kill.py -k many
 
 clean:  ## remove .venv, if make made it, and caches; your pictures in out/ stay
 	@[ ! -e .venv/.made-by-make ] || rm -rf .venv

@@ -304,10 +304,13 @@ def test_the_package_is_thin():
     """The exercises are tables of right and wrong answers, and counted apart. The design foresaw 3,500 lines up to
     finetune and 6,500 in all; reading broken files, drawing, training that resumes and the command line took more, and
     then data sets with their builders, metrics of sets and five kinds of GANs. These bounds hold what there is, so that
-    growth is seen."""
+    growth is seen. The catalog and the workbench, which the design counts among the rest, are as large as what they
+    stand on: crash-safe runs, masks, rules, provenance, two engines and a page for people."""
     first = ORDER[: ORDER.index("finetune") + 1]
     assert sum(lines_of(path) for path in MODULES if module_name(path) in first) < 7000
-    assert sum(lines_of(path) for path in MODULES if module_name(path) != "exercises") < 9800
+    shop = ("catalog", "workbench")
+    assert sum(lines_of(path) for path in MODULES if module_name(path) not in (*shop, "exercises")) < 10000
+    assert sum(lines_of(path) for path in MODULES if module_name(path) in shop) < 6500
 
 
 def undocumented(source):
@@ -450,9 +453,9 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert max(images.read(made).shape) == 384
 
 
-@pytest.mark.parametrize("command", ["stylize", "styles", "info", "demo"])
+@pytest.mark.parametrize("command", ["stylize", "styles", "info", "demo", "catalog run", "lint", "verify"])
 def test_the_readme_knows_the_command_line(command):
-    code = f"from stylelab.cli import main; import sys; sys.argv[1:] = [{command!r}, '--help']; sys.exit(main())"
+    code = f"from stylelab.cli import main; import sys; sys.exit(main([*{command.split()!r}, '--help']))"
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     blocks = "\n".join(fenced("sh")).replace("\\\n", "").replace("\n    ", " ")  # continued lines are one
@@ -813,6 +816,8 @@ def test_ci_runs_make_test_and_fails_with_it(tmp_path):
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
     (tmp_path / "make").write_text('#!/bin/sh\necho "make $*"\n[ "$1" != "$FAILS" ]\n')
     (tmp_path / "make").chmod(0o755)
+    for program in ("exiftool", "chromium"):  # or it would install them
+        (tmp_path / program).symlink_to("/bin/true")
 
     def run(fails):
         environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "CI": "true", "FAILS": fails}
@@ -831,6 +836,7 @@ def test_ci_runs_make_test_and_fails_with_it(tmp_path):
     assert good.returncode == 0, good.stderr
     assert [line for line in good.stdout.splitlines() if line.startswith("make")] == [
         "make setup",
+        "make extras",
         "make test",
     ]
     assert re.search(r"^seconds: set-up \d+$", good.stdout, re.M)
