@@ -4,6 +4,7 @@ Nothing here computes a picture. What needs git, make or a shell says so and is 
 """
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -139,6 +140,16 @@ def test_environment_yml():
     assert f"{python.removeprefix('python=')}.1" in SpecifierSet(PROJECT["project"]["requires-python"])
     assert pip == "pip"
     assert listed == {"pip": ["-r requirements.txt", "-e ."]}
+
+
+def test_the_cluster_file_is_one_that_ray_takes():
+    jsonschema, ray = pytest.importorskip("jsonschema"), pytest.importorskip("ray")
+    cluster = yaml.safe_load((PACKAGE / "catalog" / "cluster.yaml").read_text(encoding="utf-8"))
+    schema = Path(ray.__file__).parent / "autoscaler" / "ray-schema.json"
+    jsonschema.validate(cluster, json.loads(schema.read_text(encoding="utf-8")))
+    assert cluster["head_node_type"] in cluster["available_node_types"]
+    assert any("make extras" in command for command in cluster["setup_commands"])
+    assert "--engine ray" in README and "cluster.yaml" in README
 
 
 def test_every_folder_of_the_package_is_installed():
