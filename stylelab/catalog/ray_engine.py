@@ -1,9 +1,9 @@
 """The rows on Ray Data (the extra ``scale``): the same work on a laptop, or on every machine of a cluster.
 
 Each actor holds one ``work.Worker``, so a network is loaded once; the pool grows to as many actors as are allowed while
-rows wait. A block is one row, so an actor that dies takes its own row with it and no other. Pictures are written where
-they are made, under their SKUs' names, so all machines must see the photos and the run's folder at the same paths (a
-shared file system); photos in object stores are fetched through fsspec (``sources``).
+rows wait. A block is one row; what an actor that died has left undone is tried once more, row by row. Pictures are
+written where they are made, under their SKUs' names, so all machines must see the photos and the run's folder at the
+same paths (a shared file system); photos in object stores are fetched through fsspec (``sources``).
 
 Ray costs about 10 s and 1.5 GB before the first picture: on one machine the local engine is the faster one.
 """
@@ -64,24 +64,35 @@ class RayEngine:
 
     def work(self, tasks: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """As ``pool.Pool.work``."""
+        while chunk := list(itertools.islice(tasks, CHUNK)):
+            lost: list[dict[str, Any]] = []
+            yield from self._answers(chunk, lost)
+            for task in lost:  # a dead actor takes along what waited for it: each once more, by itself
+                fatal: list[dict[str, Any]] = []
+                yield from self._answers([task], fatal)
+                for one in fatal:
+                    yield one, {"died": "see Ray's log"}
+
+    def _answers(
+        self, tasks: list[dict[str, Any]], lost: list[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Each task with its answer; those without one are added to ``lost``."""
         import ray.data
 
-        while chunk := list(itertools.islice(tasks, CHUNK)):
-            waiting = {str(place): task for place, task in enumerate(chunk)}
-            rows = [{"place": place, "task": json.dumps(task)} for place, task in waiting.items()]
-            actor: Any = _Actor
-            answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
-                actor,
-                fn_constructor_args=(self._begin,),
-                compute=ray.data.ActorPoolStrategy(min_size=1, max_size=self.count),
-                num_cpus=1,
-                max_task_retries=1,
-                max_restarts=-1,
-            )
-            for found in answers.iter_rows():
-                yield waiting.pop(found["place"]), json.loads(found["answer"])
-            for task in waiting.values():
-                yield task, {"died": "see Ray's log"}
+        waiting = {str(place): task for place, task in enumerate(tasks)}
+        rows = [{"place": place, "task": json.dumps(task)} for place, task in waiting.items()]
+        actor: Any = _Actor
+        answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
+            actor,
+            fn_constructor_args=(self._begin,),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=self.count),
+            num_cpus=1,
+            max_task_retries=1,
+            max_restarts=-1,
+        )
+        for found in answers.iter_rows():
+            yield waiting.pop(found["place"]), json.loads(found["answer"])
+        lost += waiting.values()
 
     def close(self) -> None:
         """Ends Ray, if it was started here."""
