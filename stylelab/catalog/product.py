@@ -14,7 +14,7 @@ from stylelab import images
 from stylelab.catalog import scenes
 from stylelab.errors import ImageError, SettingsError
 from stylelab.stylizers import KeepProduct, KeepWhite, Stylizer
-from stylelab.stylizers.wrappers import _soft_edge
+from stylelab.stylizers.wrappers import soft_edge
 
 RING = 2  # px at the product's edge that are no core
 LEAST = 16  # px, the smallest side of an output, as of every stylizer's
@@ -98,7 +98,7 @@ def core(mask: np.ndarray) -> np.ndarray:
 
     The picture's own border is no edge. Empty where the product is nowhere wider than 4 px.
     """
-    return _soft_edge(np.asarray(mask) >= 0.5, RING) == 1
+    return soft_edge(np.asarray(mask) >= 0.5, RING) == 1
 
 
 def render(

@@ -197,7 +197,8 @@ class Worker:
         made.thumbnail(f"{outputs.THUMBNAILS}/{stem}/before.jpg", picture.rgb, picture.alpha)
         for number, size in enumerate(settings.sizes or (None,)):
             prepared = product.prepare(picture, mask, settings.mode, size)
-            texts, mask_file = text.text_boxes(prepared.rgb), None
+            lossless = set(settings.formats) - set(LOSSY)  # measure_file looks for text by itself
+            texts, mask_file = text.text_boxes(prepared.rgb) if lossless else None, None
             if settings.mode != "whole":
                 mask_file = made.mask(f"{outputs.MASKS}/{stem}/{size or 'own'}.png", prepared.mask)
             for label, style in styles.items():

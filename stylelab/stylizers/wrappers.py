@@ -94,7 +94,7 @@ class KeepProduct(Wrapper):
         if mask.ndim != 3 or mask.shape[-1] != 1 or not np.isfinite(mask).all():
             raise ImageError(f"A mask must be a finite array of shape [H, W, 1], not {mask.shape}.")
         super().__init__(stylizer)
-        self.keep = _soft_edge(mask >= 0.5, ring)
+        self.keep = soft_edge(mask >= 0.5, ring)
 
     def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
         if self.keep.shape[:2] != content.shape[1:3]:
@@ -133,7 +133,7 @@ class KeepWhite(Wrapper):
         return images.composite(content, self.stylizer.stylize(content, style, **settings), white)
 
 
-def _soft_edge(product: np.ndarray, ring: int) -> np.ndarray:
+def soft_edge(product: np.ndarray, ring: int) -> np.ndarray:
     """1 in the product's core, 0 outside the product, rising in equal steps over ``ring`` pixels between."""
     from scipy.ndimage import distance_transform_cdt
 
