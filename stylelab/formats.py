@@ -268,6 +268,7 @@ def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int, xmp: b
         info.add_itxt(PNG_XMP, xmp.decode())
     # Each format takes its own. Full color resolution: JPEG's default halves it, visible at a red shoe's edge on white.
     options: dict[str, Any] = {"quality": quality, "subsampling": 0, "xmp": xmp, "pnginfo": info}
+    options["compress_level"] = 4  # of PNG: 6, the default, takes a quarter longer for files smaller by 0.4 %
     Image.fromarray(pixels).save(buffer, kind, icc_profile=profiles.SRGB_BYTES, exif=exif, **options)
     return buffer.getvalue()
 

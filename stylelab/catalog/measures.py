@@ -85,7 +85,7 @@ def _measured(
         shapes = f"{result.shape} and its product {reference.shape}"
         raise ImageError(f"The picture to measure has the shape {shapes}: they must be the same.")
     kept, product = core(mask), mask >= 0.5
-    changed = np.abs(result - reference).max(-1, keepdims=True)
+    _, changed = images.channel_range(np.abs(result - reference))
     judged = kept if kept.any() else product
     where = ((changed > 0) & judged)[..., 0]  # elsewhere it is 0, and CIEDE2000 takes its time
     colors = deltaE_ciede2000(rgb2lab(result[where]), rgb2lab(reference[where])) if where.any() else np.zeros(1)

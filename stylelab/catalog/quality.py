@@ -119,8 +119,10 @@ def clipped_shares(rgb: np.ndarray) -> tuple[float, float]:
     Args:
         rgb: ``[H, W, 3]`` in 0..1.
     """
-    bright, dark = np.sort(rgb, -1)[..., 1] >= 254 / 255, rgb.max(-1) <= 1 / 255
-    ground = _ground(rgb.min(-1) >= 242 / 255)
+    lowest, highest = (plane[..., 0] for plane in images.channel_range(rgb))
+    red, green, blue = np.moveaxis(rgb >= 254 / 255, -1, 0)
+    bright, dark = (red & green) | (green & blue) | (blue & red), highest <= 1 / 255
+    ground = _ground(lowest >= 242 / 255)
     rest = max(1, int((~ground).sum()))
     return float((bright & ~ground).sum() / rest), float((dark & ~_ground(dark)).sum() / rest)
 
@@ -139,15 +141,15 @@ def jpeg_step(rgb: np.ndarray) -> float:
     """
     from scipy.fft import dctn
 
-    gray, largest = _gray(rgb) - 128, 0.0
-    height, width = gray.shape
+    height, width = rgb.shape[:2]
+    largest = 0.0
     # Blocks are counted from where the camera held the upper left corner: after a turn from another corner.
     for top, left in {(y, x) for y in (0, height % 8) for x in (0, width % 8)}:
-        part = gray[top:, left:]
-        rows, columns = (side // 8 for side in part.shape)
-        tiles = part[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2)
-        tiles = tiles.reshape(-1, 8, 8)[:: max(1, rows * columns // 4096)]  # as many as tell it surely
-        spectra = dctn(tiles, axes=(1, 2), norm="ortho")
+        part = rgb[top:, left:]
+        rows, columns = (side // 8 for side in part.shape[:2])
+        tiles = part[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8, 3).swapaxes(1, 2)
+        some = np.arange(0, rows * columns, max(1, rows * columns // 4096))  # as many as tell it surely
+        spectra = dctn(_gray(tiles[np.divmod(some, max(1, columns))]) - 128, axes=(1, 2), norm="ortho")
         steps = [_step(spectra[:, down, right]) for down, right in ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))]
         largest = max(largest, float(np.median(steps)))
     return largest

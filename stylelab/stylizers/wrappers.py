@@ -128,7 +128,7 @@ class KeepWhite(Wrapper):
         self.begin, self.full = begin, full
 
     def _stylize(self, content: np.ndarray, style: Style, **settings: Any) -> np.ndarray:
-        lowest = content.min(axis=-1, keepdims=True)
+        lowest, _ = images.channel_range(content)
         white = np.clip((lowest - self.begin) / (self.full - self.begin), 0, 1)
         return images.composite(content, self.stylizer.stylize(content, style, **settings), white)
 
