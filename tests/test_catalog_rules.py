@@ -206,6 +206,20 @@ def test_the_real_detector_sees_a_price(tmp_path, monkeypatch):
     only(put(tmp_path / "a.png", np.asarray(image)), "amazon_main", "beside the product looks? like text")
 
 
+def test_strokes_of_a_painted_ground_are_no_text(tmp_path, text):
+    """So many regions are a pattern; of them those with one brightness around them are lettering on a plain part."""
+    levels, mask = shop_photo(), np.zeros((SIZE, SIZE), np.uint8)
+    mask[SIZE // 4 : -SIZE // 4, 50:-50] = 255
+    levels[: SIZE // 4, 500:] = np.random.default_rng(0).integers(0, 256, (SIZE // 4, SIZE - 500, 1))
+    path, where = put(tmp_path / "a.png", levels), put(tmp_path / "m.png", mask)
+    text += [(520 + 40 * k, 40, 550 + 40 * k, 60) for k in range(11)]
+    assert reasons(path, "google_image", mask=where) == ()
+    text.append((20, 20, 100, 40))
+    only(path, "google_image", "1 region beside the product looks like text", mask=where)
+    del text[1:-1]
+    only(path, "google_image", "2 regions beside the product look like text", mask=where)
+
+
 def test_text_on_the_product_is_the_products(tmp_path, text):
     text.append((300, 400, 700, 600))
     assert reasons(put(tmp_path / "a.png", shop_photo()), "amazon_main") == ()

@@ -122,7 +122,7 @@ def aspect(subject: Subject, ratio: float, tolerance: float) -> str | None:
 
 
 def no_text(subject: Subject) -> str | None:
-    """Nothing that looks like text, but for what is on the product."""
+    """Nothing that looks like text, but for what is on the product, or in the pattern of a painted ground."""
     count = len(subject.text)
     return (
         f"{count} region{'s' * (count > 1)} beside the product look{'s' * (count == 1)} like text." if count else None

@@ -12,6 +12,8 @@ from ..errors import ImageError
 from . import masks, sidecar, xmp
 
 WHITISH = 250  # of 255, lowest channel: from here on a pixel of a picture with a white ground is its ground
+FEW = 10  # 15 of 16 shipped products have 43 to 203 such regions in a styled scene, and at most 4 else
+PLAIN = 4  # of 255: a ground that differs less from its median is plain; paper and studio walls have up to 2
 SPECK = 0.01  # of the largest part's area: what is smaller, as a letter or a grain of dust, is no product
 
 
@@ -98,14 +100,22 @@ class Subject:
 
     @cached_property
     def text(self) -> list[tuple[int, int, int, int]]:
-        """Regions that look like text and are not on the product: left, top, right, bottom in px."""
+        """Regions beside the product that look like text: left, top, right, bottom in px.
+
+        Where there are more than ``FEW``, the ground is painted or patterned, and its strokes look like letters to the
+        detector: then those on a plain part of it count.
+        """
         from .measures import text_boxes
 
         boxes = text_boxes(images.over(self.picture))
         if not boxes:  # where the product is, is then nobody's question
             return []
         beside = ~self.product
-        return [box for box in boxes if beside[box[1] : box[3], box[0] : box[2]].sum() > _area(box) / 2]
+        found = [box for box in boxes if beside[box[1] : box[3], box[0] : box[2]].sum() > _area(box) / 2]
+        if len(found) <= FEW:
+            return found
+        gray = images.luminance(self.levels.astype("float32"))[..., 0]
+        return [box for box in found if _plain(gray, beside, box)]
 
 
 def edge(plane: np.ndarray) -> np.ndarray:
@@ -115,6 +125,17 @@ def edge(plane: np.ndarray) -> np.ndarray:
 
 def _area(box: tuple[int, int, int, int]) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _plain(gray: np.ndarray, beside: np.ndarray, box: tuple[int, int, int, int]) -> bool:
+    """Whether at least half of what lies around a box, as far as half its height, has nearly one brightness."""
+    left, top, right, bottom = box
+    reach = max(2, (bottom - top) // 2)
+    around = np.s_[max(0, top - reach) : bottom + reach, max(0, left - reach) : right + reach]
+    ring = beside[around].copy()
+    ring[top - around[0].start : bottom - around[0].start, left - around[1].start : right - around[1].start] = False
+    levels = gray[around][ring]
+    return bool(len(levels)) and float(np.median(np.abs(levels - np.median(levels)))) <= PLAIN
 
 
 def _large_parts(marks: np.ndarray) -> np.ndarray:

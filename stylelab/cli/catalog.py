@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         if summary.gone:
             note(f"{summary.gone} rows of earlier runs are not in the catalog any more; their pictures were left.")
     if summary.failed:
-        complain(f"{summary.failed} rows failed; the report says why.")
+        complain(f"{summary.failed} row{'s' * (summary.failed > 1)} failed; the report says why.")
     return 1 if summary.failed else 0
 
 
