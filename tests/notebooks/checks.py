@@ -7,6 +7,8 @@ prints one line per finding and nothing when all is well. Each rule for notebook
 
 import ast
 import hashlib
+import importlib
+import inspect
 import json
 import re
 import statistics
@@ -205,6 +207,29 @@ def no_second_version(chapter: Chapter) -> Iterator[str]:
                 yield f"code cell {number} defines {node.name} otherwise than {where}: import it or rename it"
 
 
+def public_names(chapter: Chapter) -> Iterator[str]:
+    """What a chapter uses of the package is there, has no underscore and has a docstring."""
+    bound: dict[str, Any] = {}
+    asked: dict[str, int] = {}
+    for number, tree in chapter.trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stylelab":
+                for alias in node.names:
+                    asked.setdefault(f"{node.module}.{alias.name}", number)
+                    bound[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name.split(".")[0] == "stylelab":
+                        asked.setdefault(alias.name, number)
+                        bound[alias.asname or "stylelab"] = alias.name if alias.asname else "stylelab"
+            elif isinstance(node, ast.Attribute) and (name := dotted(node)).split(".")[0] in bound:
+                first, _, rest = name.partition(".")
+                asked.setdefault(f"{bound[first]}.{rest}", number)
+    for name, number in asked.items():
+        if fault := name_fault(name):
+            yield f"code cell {number} uses {name}, {fault}"
+
+
 RULES = (
     size,
     executed,
@@ -216,6 +241,7 @@ RULES = (
     portable,
     alternative_text,
     no_second_version,
+    public_names,
 )
 
 
@@ -307,6 +333,42 @@ def skeleton(node: ast.FunctionDef | ast.ClassDef) -> str:
             return node
 
     return ast.dump(Plain().visit(tree))
+
+
+# Names of the package.
+
+
+def dotted(node: ast.Attribute) -> str:
+    """``a.b.c`` as it is written; "" if its root is no name."""
+    parts: list[str] = []
+    part: ast.expr = node
+    while isinstance(part, ast.Attribute):
+        parts.append(part.attr)
+        part = part.value
+    return ".".join([part.id, *reversed(parts)]) if isinstance(part, ast.Name) else ""
+
+
+@cache
+def name_fault(name: str) -> str | None:
+    """What is wrong with ``stylelab.module.name`` for a reader; attributes of instances are not asked for."""
+    found: Any = importlib.import_module("stylelab")
+    parts = name.split(".")[1:]
+    for place, part in enumerate(parts, 1):
+        if part.startswith("_") and not part.endswith("__"):
+            return "which is private"
+        if inspect.ismodule(found) and not hasattr(found, part):
+            try:
+                importlib.import_module(f"{found.__name__}.{part}")
+            except ModuleNotFoundError:
+                return "which is not there"
+        if not (inspect.ismodule(found) or inspect.isclass(found)) or not hasattr(found, part):
+            return None
+        found = getattr(found, part)
+        if not getattr(found, "__module__", getattr(found, "__name__", "")).startswith("stylelab"):
+            return None  # a constant, or another package's
+        if callable(found) and not inspect.getdoc(found):
+            return f"and {'.'.join(['stylelab', *parts[:place]])} has no docstring"
+    return None
 
 
 def main(arguments: list[str]) -> int:

@@ -7,8 +7,8 @@
     python -m tests.notebooks.execute --set-up      writes the set-up cell and the Colab badge into each
 
 Each chapter runs in a fresh kernel, one after the other, and replaces its file only when all of it ran. A
-chapter is out of date when its code, or a module of stylelab that it had loaded, is not what it was when its
-outputs were made. So an interrupted run goes on where it was.
+chapter is out of date when its code, or a module of stylelab or file of weights that it had loaded, is not what
+it was when its outputs were made. So an interrupted run goes on where it was.
 """
 
 import argparse
@@ -40,7 +40,26 @@ KEPT = ("tags", "jupyter", "cellView")  # of a cell's metadata: hidden sources, 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # The last cell, added for the run and not stored: which modules did the chapter need?
 MODULES = "import json as _j, sys as _s; print(_j.dumps([m for m in _s.modules if m.split('.')[0] == 'stylelab']))"
-# Python imports this file at start, in the kernel and in its children. Loopback is the kernel's own.
+WEIGHTS = checks.ROOT / "data" / "weights"
+# Python imports what follows at start, in the kernel and in its children. First, which weights are read? All are opened
+# by Python once, to be verified.
+WATCH = """
+import os, sys
+
+def watch(weights, note):
+    file = os.open(note, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def hook(event, arguments):
+        if event == "open" and isinstance(arguments[0], (str, os.PathLike)):
+            folder, name = os.path.split(os.path.abspath(os.fspath(arguments[0])))
+            if folder == weights:
+                os.write(file, (name + os.linesep).encode())
+
+    sys.addaudithook(hook)
+
+watch({weights!r}, {note!r})
+"""
+# Loopback is the kernel's own.
 OFFLINE = """
 import socket
 
@@ -81,12 +100,13 @@ class MuteOutput(OutputWidget):
 
 @dataclass
 class Run:
-    """An executed notebook, the seconds of it and of each code cell, and stylelab's modules in it."""
+    """An executed notebook, the seconds of it and of each cell, and the modules and weights of stylelab in it."""
 
     notebook: Any
     seconds: float
     cells: list[float]
     modules: list[str]
+    weights: list[str]
 
     def slowest(self, count: int = 3) -> str:
         order = sorted(range(len(self.cells)), key=lambda i: -self.cells[i])[:count]
@@ -158,10 +178,12 @@ def run(path: Path, *, fast: bool = False, offline: bool = False, limit: float |
             failure = ChapterFailure(_failure(path, notebook, at["index"], error, said))
         else:
             failure = None
+        noted = Path(temporary, "weights")
+        weights = sorted(set(noted.read_text(encoding="utf-8").split("\n")) - {""}) if noted.exists() else []
     if failure:
         raise failure  # outside of the except block: nbclient's traceback holds ours already
     modules = json.loads(notebook.cells.pop().outputs[0]["text"])
-    return Run(tidy(notebook), time.monotonic() - began, cells[:-1], sorted(modules))
+    return Run(tidy(notebook), time.monotonic() - began, cells[:-1], sorted(modules), weights)
 
 
 def environment(folder: Path, fast: bool, offline: bool) -> dict[str, str]:
@@ -177,9 +199,10 @@ def environment(folder: Path, fast: bool, offline: bool) -> dict[str, str]:
         env.pop(name, None)  # the last one would keep ipykernel from showing what C++ writes to stderr
     if fast:
         env |= {"STYLELAB_FAST": "1", "STYLELAB_OUT": str(folder / "out")}
+    start = WATCH.format(weights=str(WEIGHTS), note=str(folder / "weights")) + OFFLINE * offline
+    (folder / "sitecustomize.py").write_text(start, encoding="utf-8")
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), env.get("PYTHONPATH")]))
     if offline:
-        (folder / "sitecustomize.py").write_text(OFFLINE, encoding="utf-8")
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(folder), env.get("PYTHONPATH")]))
         env |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     return env
 
@@ -218,9 +241,9 @@ def tidy(notebook: Any) -> Any:
 # Out of date?
 
 
-def module_digests() -> dict[str, str]:
-    """Module -> the start of its file's SHA-256."""
-    digests = {}
+def file_digests() -> dict[str, str]:
+    """Module of stylelab, or file in ``data/weights`` -> the start of its SHA-256."""
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in WEIGHTS.iterdir()}
     for path in (checks.ROOT / "stylelab").rglob("*.py"):
         module = ".".join(path.relative_to(checks.ROOT).with_suffix("").parts).removesuffix(".__init__")
         digests[module] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
@@ -237,7 +260,8 @@ def stale(path: Path, now: dict[str, str]) -> str | None:
         return "its code changed"
     if any(cell.get("execution_count") is None for cell in chapter.code):
         return "its outputs were cleared"
-    changed = [name for name, digest in stored["modules"].items() if now.get(name) != digest]
+    used = {**stored["modules"], **stored.get("weights", {})}
+    changed = [name for name, digest in used.items() if now.get(name) != digest]
     return f"{', '.join(changed)} changed" if changed else None
 
 
@@ -250,11 +274,12 @@ def store(path: Path, done: Run, digests: dict[str, str], before: bytes) -> None
     shell = any(
         line.startswith("!") for c in done.notebook.cells if c.cell_type == "code" for line in c.source.split("\n")
     )
-    used = sorted(digests) if shell else done.modules
+    used = sorted(name for name in digests if name.startswith("stylelab")) if shell else done.modules
     others = re.compile(rf"stylelab\.exercises\.chapter(?!{path.name[:2]})")  # loaded by name, but not asked
     done.notebook.metadata["stylelab"] = {
         "code": checks.code_digest(done.notebook),
         "modules": {name: digests[name] for name in used if not others.match(name)},
+        "weights": {name: digests[name] for name in done.weights},
         "seconds": round(done.seconds, 1),
         "cells": {str(n): round(seconds, 1) for n, seconds in enumerate(done.cells, 1) if seconds >= 1},
     }
@@ -306,7 +331,7 @@ def one(path: Path, options: argparse.Namespace) -> str | None:
     """
     if options.set_up:
         return f"{path.stem}  set-up cell written" if set_up(path) else None
-    digests, before = module_digests(), path.read_bytes()
+    digests, before = file_digests(), path.read_bytes()
     why = stale(path, digests)
     if options.check:
         if why:

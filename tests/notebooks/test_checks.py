@@ -267,11 +267,39 @@ def second_version_of_a_class(book):
     book.code("class Card:\n    title = ''")
 
 
+@fault("code cell 6 uses stylelab.images._checked, which is private")
+def private_name(book):
+    book.code("from stylelab import images as i\ni._checked")
+
+
+@fault("code cell 6 uses stylelab.catalog.masks._found, which is private")
+def private_import(book):
+    book.code("from stylelab.catalog.masks import _found")
+
+
+@fault("code cell 6 uses stylelab.images.paint, which is not there")
+def missing_name(book):
+    book.code("import stylelab.images\nstylelab.images.paint(1)")
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_and_nothing_else(book, tmp_path, name):
     spoil, sentence = FAULTS[name]
     spoil(book)
     assert book.findings(tmp_path) == [sentence]
+
+
+def test_a_name_without_docstring(book, tmp_path, monkeypatch):
+    from stylelab import images
+
+    book.code("from stylelab.images import read\nread.__name__")
+    assert book.findings(tmp_path) == []
+    monkeypatch.setattr(images.read, "__doc__", None)
+    checks.name_fault.cache_clear()
+    assert book.findings(tmp_path) == [
+        "code cell 6 uses stylelab.images.read, and stylelab.images.read has no docstring"
+    ]
+    checks.name_fault.cache_clear()
 
 
 def test_a_chapter_that_was_never_executed(tmp_path):

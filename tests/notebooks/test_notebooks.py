@@ -131,7 +131,7 @@ def test_a_kernel_that_ends_no_cell(folder, source, end):
 def test_what_makes_a_chapter_out_of_date(folder, capsys):
     path = write(folder / "01_a.ipynb", "# Title", "from stylelab import images")
     execute.main(["--folder", str(folder)])
-    now = execute.module_digests()
+    now = execute.file_digests()
     assert execute.stale(path, now) is None
     assert execute.stale(path, {**now, "stylelab.pages": "other"}) is None, "a module that it does not use"
     assert execute.stale(path, {**now, "stylelab.images": "other"}) == "stylelab.images changed"
@@ -149,6 +149,19 @@ def test_what_makes_a_chapter_out_of_date(folder, capsys):
     capsys.readouterr()
     assert execute.main(["--folder", str(folder), "--check"]) == 1
     assert capsys.readouterr().out == "01_a  out of date: its code changed\n"
+
+
+def test_weights_that_a_chapter_read_count(folder):
+    """Those of a child, too, since its modules do."""
+    asks = "from stylelab import samples\nsamples.weights('{}');"
+    child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {asks.format('dcgan')!r}], check=True);"
+    path = write(folder / "01_a.ipynb", asks.format("stylegan"), child)
+    execute.main(["--folder", str(folder)])
+    now = execute.file_digests()
+    stored = nbformat.read(path, as_version=4).metadata["stylelab"]["weights"]
+    assert stored == {name: now[name] for name in ("dcgan.weights.h5", "stylegan.weights.h5")}
+    assert execute.stale(path, now) is None
+    assert execute.stale(path, {**now, "dcgan.weights.h5": "other"}) == "dcgan.weights.h5 changed"
 
 
 def test_modules_of_other_chapters_exercises_do_not_count(folder):
