@@ -292,7 +292,7 @@ def test_a_fault_is_found_and_nothing_else(book, tmp_path, name):
 def test_a_name_without_docstring(book, tmp_path, monkeypatch):
     from stylelab import images
 
-    book.code("from stylelab.images import read\nread.__name__")
+    book.code("from stylelab.images import read\nread")
     assert book.findings(tmp_path) == []
     monkeypatch.setattr(images.read, "__doc__", None)
     checks.name_fault.cache_clear()
