@@ -17,7 +17,8 @@ from .ledger import Known, Ledger
 from .settings import Settings
 
 TABLE = "report.parquet"
-BATCH = 200  # lines in memory at once
+BATCH = 200  # lines in memory at once, as Python's objects
+GROUP = 5  # batches in a row group: Parquet keeps what describes each group in memory until the file is closed
 
 
 def write(folder: Path, ledger: Ledger, catalog: str, settings: Settings) -> Path:
@@ -65,10 +66,11 @@ def _write_table(path: Path, table: Iterator[dict[str, Any]]) -> None:
     from pyarrow import parquet
 
     schema = _schema()
+    batches = iter(lambda: pyarrow.Table.from_pylist(list(islice(table, BATCH)), schema=schema), schema.empty_table())
     with files.explained(f"{path} cannot be written"), files.temporary(path) as unfinished:
         with parquet.ParquetWriter(unfinished, schema) as writer:
-            while batch := list(islice(table, BATCH)):
-                writer.write_table(pyarrow.Table.from_pylist(batch, schema=schema))
+            while group := list(islice(batches, GROUP)):
+                writer.write_table(pyarrow.concat_tables(group))
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
