@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import json
 import re
 import sys
 import zipfile
@@ -22,7 +23,7 @@ from stylelab import course, images, stylizers
 from stylelab.catalog import masks, product, provenance
 from stylelab.errors import ImageError, SettingsError, StyleLabError
 from stylelab.workbench import __main__ as server
-from stylelab.workbench import pictures, report, view
+from stylelab.workbench import marks, pictures, report, view
 from stylelab.workbench.later import Later
 from stylelab.workbench.session import SUFFIXES, Choices, Made, Session, method_of
 from tests import broken
@@ -147,6 +148,87 @@ def test_a_box_reaches_the_mask_in_px(session, monkeypatch):
     assert seen[1] == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("text", "strokes"),
+    [
+        ("", []),
+        (" ; ;", []),
+        ("product 1,2", [("product", [[1, 2]])]),
+        ("Ground 3 , 4   5,6;product 0,0;", [("ground", [[3, 4], [5, 6]]), ("product", [[0, 0]])]),
+    ],
+)
+def test_strokes_are_read(text, strokes):
+    assert [(kind, points.tolist()) for kind, points in marks.read(text)] == strokes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "product",
+        "1,2 3,4",
+        "produce 1,2",
+        "product 1,2,3",
+        "product 1 2",
+        "product 1.5,2",
+        "ground 1,2 x",
+        "product ²,3",
+        "product 1,2 ground 3,4",
+        f"product {'9' * 5000},1",
+        "product 1,2; <b>",
+    ],
+)
+def test_strokes_that_cannot_be_read_are_one_sentence(session, text):
+    with pytest.raises(ImageError, match=r"^The stroke '.{1,40}' cannot be read: write product or ground, .*\.$"):
+        session.find(strokes=text)
+    assert session.mask is None
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "words"),
+    [
+        ("product 60,20", None, "product leaves the photo.* 0,0 to 59,47"),
+        ("product 20,20; ground 3,4 5,-1", None, "ground leaves the photo"),
+        ("product 10,10 30,30; ground 30,10 10,30", None, "touch: undo"),
+        ("product 30,20 10,20", (20, 10, 40, 40), "product leaves the box.* 20,10 to 39,39"),
+        ("product 30,20", (20, 10, 99, 40), "box is empty or leaves"),
+    ],
+)
+def test_strokes_that_contradict_are_one_sentence(session, text, box, words):
+    with pytest.raises(ImageError, match=words):
+        session.find(box, strokes=text)
+    assert session.mask is None
+
+
+def test_a_stroke_is_as_wide_as_its_pen():
+    hint = marks.hint("product 100,50 400,250; ground 800,400", None, (500, 1000))
+    y, x = np.mgrid[:500, :1000]
+    share = np.clip(((x - 100) * 300 + (y - 50) * 200) / (300**2 + 200**2), 0, 1)
+    for drawn, away in (
+        (hint.keep, np.hypot(x - 100 - 300 * share, y - 50 - 200 * share)),
+        (hint.drop, np.hypot(x - 800, y - 400)),
+    ):
+        assert drawn.dtype == bool
+        assert drawn[away <= 0.4 * marks.PEN * 1000].all()
+        assert not drawn[away > 0.5 * marks.PEN * 1000 + 1].any()
+
+
+def test_a_pen_at_the_edge_of_the_box_stays_inside():
+    hint = marks.hint("product 300,200", (300, 200, 400, 300), (500, 1000))
+    rows, columns = np.nonzero(hint.keep[..., 0])
+    assert (rows.min(), columns.min()) == (200, 300)
+
+
+def test_strokes_are_obeyed_and_recorded(session):
+    mask = session.find((5, 5, 55, 45), strokes="product 20,20 40,30; ground 7,7")
+    assert mask.source == "strokes"
+    assert (mask.values[[20, 30], [20, 40]] == 1).all()
+    assert mask.values[7, 7] == 0
+    made = session.make(CHOICES, None, ".png")
+    sidecar = json.loads(made.file.with_name(f"{made.file.name}.json").read_text())
+    assert '"mask_source": "strokes"' in json.dumps(sidecar)
+    assert session.find(strokes=" ").source == "alpha"
+
+
 @pytest.mark.parametrize("mode", product.MODES)
 @pytest.mark.parametrize("size", [32, 60])
 def test_a_preview_shows_both_at_one_size(session, mode, size):
@@ -255,6 +337,8 @@ def test_a_failure_leaves_nothing_behind(session, tmp_path, monkeypatch):
         (masks.ACCEPT, "photo", False, "Product found"),
         (masks.ACCEPT - 0.01, "photo", True, "draw a box"),
         (0.1, "box", True, "closer"),
+        (masks.ACCEPT, "strokes", False, "with your strokes"),
+        (0.1, "strokes", True, "draw more of them"),
     ],
 )
 def test_a_person_is_asked_to_look_when_the_mask_is_unsure(confidence, source, look, words):
@@ -329,6 +413,24 @@ def test_the_box_is_where_it_was_asked(box):
     np.testing.assert_allclose([rows.min(), rows.max(), columns.min(), columns.max()], expected, atol=1)
 
 
+@pytest.mark.parametrize("ground", [0.0, 0.5, 1.0])
+def test_strokes_differ_in_color_and_in_shape(ground):
+    photo = np.full((101, 201, 3), ground, "float32")
+    line = np.array([[0.1, 0.5], [0.9, 0.5]])
+    along = {}
+    for kind, color in pictures.STROKES.items():
+        shown = pictures.marked(photo, None, None, [(kind, line)])
+        colored = (np.abs(shown - color) < 1e-6).all(-1)
+        assert np.abs(np.nonzero(colored)[0] - 50).max() <= 6
+        assert (shown[colored.nonzero()[0].min() - 2 : 50].min(-1) == 1).any()  # white around it
+        along[kind] = colored[:, 20:181].any(0)
+    assert along["product"].all()
+    assert 9 <= (np.diff(along["ground"].astype(int)) == 1).sum() <= 12  # crosses with gaps
+    dots = [pictures.marked(photo, None, None, [(kind, line[:1])]) != photo for kind in pictures.STROKES]
+    assert all(dot[45:56, 15:26].any() for dot in dots)
+    assert (dots[0] != dots[1]).any()
+
+
 def test_paintings_have_readable_names():
     assert pictures.title("vangogh_starry_night") == "van Gogh: Starry Night"
     assert pictures.title("renoir_moulin_de_la_galette") == "Renoir: Moulin de la Galette"
@@ -354,7 +456,7 @@ def give(upload, path):
     content = path.read_bytes()
     if int(ipywidgets.__version__.split(".")[0]) < 8:
         upload.metadata, upload.data = [{"name": path.name, "size": len(content)}], [content]
-        upload._counter = 1
+        upload._counter += 1
     else:
         now = datetime.now(UTC)
         file = {"name": path.name, "type": "image/png", "size": len(content), "content": memoryview(content)}
@@ -465,6 +567,51 @@ def test_the_box_is_drawn_and_taken(bench, session, monkeypatch):
     assert bench.box["left"].value == 0
 
 
+def test_strokes_are_drawn_taken_and_removed(bench, session, monkeypatch):
+    seen = []
+    found = masks.Mask(session.mask.values, 0.99, "strokes")
+    monkeypatch.setattr(masks, "of", lambda picture, *, file, hint: seen.append(hint) or found)
+    shown = [bench.source.value]
+    bench.strokes.value = "product 20,20; ground 2,3 9,9; "
+    assert seen[-1].keep[20, 20]
+    assert seen[-1].drop[3, 2]
+    assert "with your strokes" in bench.sure.value
+    shown.append(bench.source.value)
+    bench.undo.click()
+    assert bench.strokes.value == "product 20,20"
+    assert not seen[-1].drop.any()
+    shown.append(bench.source.value)
+    bench.strokes.value += "; ground 2,3;"
+    bench.no_strokes.click()
+    assert (bench.strokes.value, seen[-1]) == ("", None)
+    assert len(set(shown)) == 3
+    assert bench.source.value == shown[0]
+
+
+def test_strokes_that_are_wrong_are_told_and_mended(bench, session):
+    for text, words in ("product 20,20; grund 1,1", "grund 1,1"), ("product 20,20; ground 20,20", "touch"):
+        bench.strokes.value = text
+        assert words in said(bench)
+        assert 'role="alert"' in bench.status.value
+        assert session.mask is None
+        bench.undo.click()
+        assert said(bench) == ""
+        assert session.mask.source == "strokes"
+
+
+def test_another_photo_or_a_mask_clears_the_strokes(bench, photo, session, tmp_path):
+    file = images.write(tmp_path / "mask.png", np.ones((48, 60, 3), "float32") * HALF[:1, :1])
+    bench.strokes.value = "product 20,20"
+    give(bench.upload_mask, BAD[1].make(tmp_path))
+    assert bench.strokes.value == "product 20,20"
+    assert session.mask.source == "strokes"
+    give(bench.upload_mask, file)
+    assert (bench.strokes.value, session.mask.source) == ("", "file")
+    bench.strokes.value = "product 20,20"
+    give(bench.upload_photo, photo)
+    assert (bench.strokes.value, session.mask.source) == ("", "alpha")
+
+
 def test_a_box_without_an_inside_is_told(bench):
     bench.box["right"].value = 5
     bench.box["left"].value = 20
@@ -492,7 +639,8 @@ def test_the_page_says_when_it_is_there(session, photo, monkeypatch):
 def test_without_a_photo_every_control_says_so(tmp_path):
     bench = view.Workbench(Session(tmp_path), tmp_path / "gone.jpg")
     assert "no such file" in said(bench)
-    for act in (bench.make.click, bench.whole_photo.click, lambda: setattr(bench.box["left"], "value", 5)):
+    typed = [lambda: setattr(bench.box["left"], "value", 5), lambda: setattr(bench.strokes, "value", "product 1,1")]
+    for act in (bench.make.click, bench.whole_photo.click, *typed):
         act()
         assert "No photo is open" in said(bench)
         bench.status.value = ""

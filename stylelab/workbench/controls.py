@@ -20,6 +20,8 @@ MODES = [
     ("Whole: the product is painted, too", "whole"),
 ]
 SIZES = [("As the photo", None), ("512 px", 512), ("1024 px", 1024), ("1600 px", 1600), ("2048 px", 2048)]
+DRAWS = ["a box", "product", "ground"]  # in the order that page.js knows
+STROKES = "product 60,80 90,95; ground 9,9"
 SIDES = ("left", "top", "right", "bottom")
 
 

@@ -26,10 +26,14 @@ class Layout:
             for side in controls.SIDES
         }
         self.edges = c.html("", "sl-hidden")
-        self.ready = c.classed(
-            widgets.Button(), "sl-hidden", "sl-ready"
-        )  # clicked by the script when the page is there
+        # Clicked by the script when the page is there.
+        self.ready = c.classed(widgets.Button(), "sl-hidden", "sl-ready")
         self.whole_photo = c.classed(widgets.Button(description="Remove the box"), "sl-no-box")
+        self.draws = c.classed(widgets.RadioButtons(description="Dragging draws", options=controls.DRAWS), "sl-draws")
+        strokes = widgets.Text(description="Strokes", placeholder=controls.STROKES, continuous_update=False)
+        self.strokes = c.classed(strokes, "sl-strokes")
+        self.undo = c.classed(widgets.Button(description="Undo stroke"), "sl-undo")
+        self.no_strokes = c.classed(widgets.Button(description="Remove strokes"), "sl-no-strokes")
         self.upload_mask = c.upload("Upload a mask", "sl-upload-mask")
         self.gallery = c.classed(widgets.Box(), "sl-gallery")
         self.paintings: list[widgets.Checkbox] = []
@@ -51,32 +55,17 @@ class Layout:
         self.source, self.before, self.after = c.image("sl-photo"), c.image("sl-before"), c.image("sl-after")
         self.caption = c.html("", "sl-caption")
         hint = c.html(f'<p class="sl-hint">Up to {largest_upload} MB; your file is only read.</p>')
-        photo_pane = c.classed(
-            widgets.VBox(
-                [
-                    c.html('<h3>Your photo</h3><div class="sl-rubber"></div>'),
-                    c.classed(widgets.Box([self.source]), "sl-frame", "sl-drawing"),
-                    self.sure,
-                ]
-            ),
-            "sl-pane",
-        )
-        result_pane = c.classed(
-            widgets.VBox(
-                [
-                    c.html("<h3>The picture</h3>"),
-                    c.classed(widgets.Box([self.after, self.before]), "sl-frame", "sl-compare"),
-                    c.html(_WIPE),
-                    self.caption,
-                ]
-            ),
-            "sl-pane",
-            "sl-result",
-        )
+        heading = c.html('<h3>Your photo</h3><svg class="sl-rubber" aria-hidden="true"><polyline/></svg>')
+        drawing = c.classed(widgets.Box([self.source]), "sl-frame", "sl-drawing")
+        tools = c.classed(widgets.Box([self.draws, self.undo, self.no_strokes]), "sl-tools")
+        photo_pane = c.classed(widgets.VBox([heading, drawing, tools, self.sure]), "sl-pane")
+        compared = c.classed(widgets.Box([self.after, self.before]), "sl-frame", "sl-compare")
+        result = [c.html("<h3>The picture</h3>"), compared, c.html(_WIPE), self.caption]
+        result_pane = c.classed(widgets.VBox(result), "sl-pane", "sl-result")
         style = c.card("Style", self.gallery, self.upload_style, self.blend, kind="sl-wide")
-        box = c.classed(widgets.Box([*self.box.values(), self.whole_photo]), "sl-box")
-        box_hint = c.html('<p class="sl-hint">Product not found well? Draw a box on the photo, or type it in px.</p>')
-        first = c.card("Photo", self.photo, self.upload_photo, hint, self.remarks, box_hint, box, self.upload_mask)
+        marks = c.classed(widgets.Box([*self.box.values(), self.whole_photo, self.strokes]), "sl-box")
+        advice = c.html(f'<p class="sl-hint">{_ADVICE}</p>')
+        first = c.card("Photo", self.photo, self.upload_photo, hint, self.remarks, advice, marks, self.upload_mask)
         look = c.card("Look", self.mode, self.strength, self.keep_color)
         picture = c.card("Picture", self.size, self.format, self.make, self.progress, self.download, kind="sl-picture")
         right = c.classed(widgets.VBox([look, picture]), "sl-column")
@@ -93,6 +82,7 @@ class Layout:
         self.root = c.classed(widgets.VBox(children), "stylelab-workbench")
 
 
+_ADVICE = "Product not found well? Draw a box around it, or strokes on it and on the ground; or type them in px."
 _WIPE = (
     '<label class="sl-wipe"><span>Before and after</span><input type="range" min="0" max="100" value="0" '
     "oninput=\"this.closest('.sl-result').style.setProperty('--split', this.value + '%')\"></label>"

@@ -1,5 +1,5 @@
 // Runs once for each workbench on a page; `marker` is a hidden picture inside it, whose onload calls this.
-// It adds what ipywidgets leaves out: names of sliders and pictures, live regions, and a box drawn with the mouse.
+// It adds what ipywidgets leaves out: names of sliders and pictures, live regions, and drawing on the photo.
 // Without it all else works.
 (function attach(marker, tries) {
   const bench = marker.closest('.stylelab-workbench');
@@ -52,53 +52,86 @@
   };
   ready(100);
 
-  // A box drawn on the photo goes into the four fields, as if typed.
-  let from = null;
-  const photo = (event) => event.target.closest && event.target.closest('.sl-drawing img.sl-photo');
-  const place = (event, node) => {
+  // What is drawn on the photo goes into the fields, as if typed: a box into four, a stroke into the text of strokes.
+  const KINDS = ['box', 'product', 'ground'];
+  const rubber = () => bench.querySelector('.sl-rubber');
+  const type = (name, value) => {
+    const field = bench.querySelector(name + ' input');
+    field.value = value;
+    field.dispatchEvent(new Event('input', {bubbles: true}));
+    field.dispatchEvent(new Event('change', {bubbles: true}));
+  };
+  const place = (event, node) => {  // x and y, in shares of the photo
     const area = node.getBoundingClientRect();
     const inside = (share) => Math.min(1, Math.max(0, share));
     return [inside((event.clientX - area.left) / area.width), inside((event.clientY - area.top) / area.height)];
   };
-  const fill = (kind, share, edge) => {
-    const field = bench.querySelector('.sl-box-' + kind + ' input');
-    field.value = Math.round(share * edge);
-    field.dispatchEvent(new Event('input', {bubbles: true}));
-    field.dispatchEvent(new Event('change', {bubbles: true}));
+  const corners = ([left, top], [right, bottom]) =>
+    [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]];
+  const thinned = (points, most) => {  // Ramer, Douglas and Peucker: no point left out is farther from the line
+    const [a, b] = [points[0], points[points.length - 1]];
+    const along = [b[0] - a[0], b[1] - a[1]], length = along[0] ** 2 + along[1] ** 2;
+    let far = most, at = 0;
+    points.forEach(([x, y], number) => {
+      const share = length ? ((x - a[0]) * along[0] + (y - a[1]) * along[1]) / length : 0;
+      const near = Math.min(1, Math.max(0, share));
+      const away = Math.hypot(x - a[0] - near * along[0], y - a[1] - near * along[1]);
+      if (away > far) [far, at] = [away, number];
+    });
+    if (!at) return points.length > 1 && length ? [a, b] : [a];
+    return [...thinned(points.slice(0, at + 1), most).slice(0, -1), ...thinned(points.slice(at), most)];
+  };
+  const drawn = {
+    box: ([from, to], width, height) => {
+      if (Math.abs(from[0] - to[0]) < 0.02 || Math.abs(from[1] - to[1]) < 0.02) return;  // a click
+      type('.sl-box-left', Math.round(Math.min(from[0], to[0]) * width));
+      type('.sl-box-top', Math.round(Math.min(from[1], to[1]) * height));
+      type('.sl-box-right', Math.round(Math.max(from[0], to[0]) * width));
+      type('.sl-box-bottom', Math.round(Math.max(from[1], to[1]) * height));
+    },
+    stroke: (kind, points, width, height) => {
+      const px = (share, edge) => Math.min(edge - 1, Math.floor(share * edge));
+      const line = thinned(points.map(([x, y]) => [px(x, width), px(y, height)]), 0.004 * Math.max(width, height));
+      const before = bench.querySelector('.sl-strokes input').value.replace(/[;\s]+$/, '');
+      type('.sl-strokes', (before ? before + '; ' : '') + [kind, ...line.map((point) => point.join(','))].join(' '));
+    },
+  };
+  let drag = null;  // photo, pointer, kind and points of what is being drawn
+  const show = () => {
+    const line = rubber().querySelector('polyline');
+    if (!drag) { line.setAttribute('points', ''); return; }
+    const frame = rubber().getBoundingClientRect(), area = drag.node.getBoundingClientRect();
+    const points = drag.kind === 'box' ? corners(...drag.points) : [drag.points[0], ...drag.points];  // one is a dot
+    rubber().dataset.kind = drag.kind;
+    line.setAttribute('points', points.map(([x, y]) =>
+      [area.left - frame.left + x * area.width, area.top - frame.top + y * area.height].join(',')).join(' '));
   };
   bench.addEventListener('pointerdown', (event) => {
-    const node = photo(event);
-    if (!node) return;
+    const node = event.target.closest && event.target.closest('.sl-drawing img.sl-photo');
+    if (!node || drag || event.button) return;
     event.preventDefault();
     node.setPointerCapture(event.pointerId);
-    from = place(event, node);
+    const choices = [...bench.querySelectorAll('.sl-draws input')];
+    const kind = KINDS[Math.max(0, choices.findIndex((one) => one.checked))], from = place(event, node);
+    drag = {node, pointer: event.pointerId, kind, points: kind === 'box' ? [from, from] : [from]};
+    show();
   });
-  bench.addEventListener('pointermove', (event) => {
-    const rubber = bench.querySelector('.sl-rubber');
-    const node = photo(event);
-    if (!from || !node || !rubber) return;
-    const to = place(event, node), frame = rubber.offsetParent.getBoundingClientRect();
-    const area = node.getBoundingClientRect();
-    Object.assign(rubber.style, {
-      display: 'block',
-      left: area.left - frame.left + Math.min(from[0], to[0]) * area.width + 'px',
-      top: area.top - frame.top + Math.min(from[1], to[1]) * area.height + 'px',
-      width: Math.abs(from[0] - to[0]) * area.width + 'px',
-      height: Math.abs(from[1] - to[1]) * area.height + 'px',
-    });
-  });
+  const onward = (event) => {
+    const to = place(event, drag.node);
+    if (drag.kind === 'box') drag.points[1] = to;
+    else drag.points.push(to);
+    show();
+  };
+  const mine = (event) => drag && event.pointerId === drag.pointer;
+  bench.addEventListener('pointermove', (event) => { if (mine(event)) onward(event); });
+  bench.addEventListener('pointercancel', (event) => { if (mine(event)) { drag = null; show(); } });
   bench.addEventListener('pointerup', (event) => {
-    const rubber = bench.querySelector('.sl-rubber');
-    if (rubber) rubber.style.display = 'none';
-    const node = photo(event);
-    if (!from || !node) { from = null; return; }
-    const to = place(event, node), begun = from;
-    from = null;
-    if (Math.abs(begun[0] - to[0]) < 0.02 || Math.abs(begun[1] - to[1]) < 0.02) return;  // a click
-    const edges = bench.querySelector('.sl-edges').dataset;
-    fill('left', Math.min(begun[0], to[0]), edges.width);
-    fill('top', Math.min(begun[1], to[1]), edges.height);
-    fill('right', Math.max(begun[0], to[0]), edges.width);
-    fill('bottom', Math.max(begun[1], to[1]), edges.height);
+    if (!mine(event)) return;
+    onward(event);
+    const {kind, points} = drag, {width, height} = bench.querySelector('.sl-edges').dataset;
+    drag = null;
+    show();
+    if (kind === 'box') drawn.box(points, Number(width), Number(height));
+    else drawn.stroke(kind, points, Number(width), Number(height));
   });
 })(this, 100);

@@ -2,16 +2,18 @@
 
 import base64
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import formats, images, samples
 
-OUTLINE, BOX = (
-    (0.95, 0.15, 0.45),
-    (1.0, 0.85, 0.1),
-)  # pink, and yellow in black: seldom a product's
+OUTLINE, BOX = (0.95, 0.15, 0.45), (1.0, 0.85, 0.1)  # pink, and yellow in black: seldom a product's
+STROKES = {"product": (0.05, 0.5, 0.15), "ground": (0.8, 0.05, 0.05)}
 SPELLED = {"vangogh": "van Gogh", "de": "de", "la": "la", "viii": "VIII"}  # what a capital letter does not make right
+
+Box = tuple[float, float, float, float]
+Strokes = Sequence[tuple[str, np.ndarray]]
 
 
 def jpeg(rgb: np.ndarray, quality: int = 88) -> bytes:
@@ -24,15 +26,14 @@ def within(rgb: np.ndarray, size: int) -> np.ndarray:
     return images.resize(rgb, size) if max(rgb.shape[:2]) > size else rgb
 
 
-def marked(
-    photo: np.ndarray, mask: np.ndarray | None, box: tuple[float, float, float, float] | None = None
-) -> np.ndarray:
-    """The photo with the product's outline, the ground paler, and a box.
+def marked(photo: np.ndarray, mask: np.ndarray | None, box: Box | None = None, strokes: Strokes = ()) -> np.ndarray:
+    """The photo with the product's outline, the ground paler, a box and strokes.
 
     Args:
         photo: ``[H, W, 3]`` in 0..1.
         mask: ``[H, W, 1]``, or None.
         box: left, top, right, bottom in shares of the photo's sides, or None.
+        strokes: a key of ``STROKES`` and points x, y ``[N, 2]`` in shares: product is a line, ground a row of crosses.
     Returns:
         ``[H, W, 3]``.
     """
@@ -54,7 +55,26 @@ def marked(
             frame[top + inset : bottom + 1 - inset, left + inset : right + 1 - inset] = True
             frame[top + inset + 1 : bottom - inset, left + inset + 1 : right - inset] = False
             shown[frame] = color
-    return shown.astype("float32")
+    shown = np.ascontiguousarray(shown, "float32")
+    for kind, shares in strokes:
+        _draw(shown, kind, np.rint(shares * (photo.shape[1] - 1, photo.shape[0] - 1)).astype(np.int32))
+    return shown
+
+
+def _draw(shown: np.ndarray, kind: str, points: np.ndarray) -> None:
+    """A stroke in its color on white, into ``shown``; its points are in px."""
+    import cv2
+
+    points = np.vstack([points[:1], points])  # cv2 draws no line of one point
+    lengths = np.hypot(*np.diff(points, axis=0, prepend=points[:1]).T).cumsum()
+    places = np.arange(0, lengths[-1] + 1, 16)  # px along the line
+    crosses = np.stack([np.interp(places, lengths, side) for side in points.T], axis=-1).round().astype(int)
+    for color, width in ((1.0, 1.0, 1.0), 7), (STROKES[kind], 3):
+        if kind == "product":
+            cv2.polylines(shown, [points], False, color, width)
+        else:
+            for cross in crosses.tolist():
+                cv2.drawMarker(shown, cross, color, cv2.MARKER_TILTED_CROSS, 8, width)
 
 
 @functools.cache

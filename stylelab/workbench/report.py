@@ -53,10 +53,12 @@ def verdict_on(mask: masks.Mask) -> tuple[str, bool]:
         whence = "the picture's transparency" if mask.source == "alpha" else "your mask"
         return f"The product is where {whence} says.", False
     sure = f"{int(100 * mask.confidence)}\u00a0%"  # rounded down: what is below the threshold reads so
+    whence = " with your strokes" if mask.source == "strokes" else ""
     if mask.confidence >= masks.ACCEPT:
-        return f"Product found: the outline is right with a chance of {sure}.", False
-    advice = "draw a box around the product" if mask.source == "photo" else "draw the box closer"
-    return f"Please look at the outline (only {sure} sure). If it is wrong, {advice}, or upload a mask.", True
+        return f"Product found{whence}: the outline is right with a chance of {sure}.", False
+    advice = {"photo": "draw a box around the product, or strokes", "box": "draw the box closer, or strokes"}
+    wrong = advice.get(mask.source, "draw more of them")
+    return f"Please look at the outline{whence} (only {sure} sure). If it is wrong, {wrong}, or upload a mask.", True
 
 
 def _figures(found: measures.Measures) -> list[tuple[str, str]]:

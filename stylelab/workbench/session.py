@@ -21,6 +21,7 @@ from .. import course, images, samples, stylizers
 from ..catalog import masks, measures, names, product, provenance, quality, rules
 from ..catalog.settings import Settings
 from ..errors import ImageError, SettingsError
+from . import marks
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
 LOSSY = (".jpg", ".webp")
@@ -127,23 +128,19 @@ class Session:
         self.remarks = (*(f"{path.name}: {note}." for note in picture.notes), *flaws)
         self._prepared.clear()
 
-    def find(self, box: tuple[int, int, int, int] | None = None, file: Path | None = None) -> masks.Mask:
+    def find(self, box: marks.Box | None = None, file: Path | None = None, strokes: str = "") -> masks.Mask:
         """Finds the product.
 
         Args:
             box: left, top, right, bottom in px of the photo, right and bottom excluded: all of it is inside.
             file: a mask in place of looking.
+            strokes: what is product and what is ground, as ``marks.read`` reads it.
         Raises:
-            ImageError: no photo is open, or as ``masks.of``; the mask before is gone.
+            ImageError: no photo is open, or as ``marks.hint`` and ``masks.of``; the mask before is gone.
         """
         picture, self.mask = self.opened(), None
         self._prepared.clear()
-        if box is not None:
-            height, width = picture.rgb.shape[:2]
-            left, top, right, bottom = box
-            if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-                raise ImageError("The box is empty or leaves the photo: its left must be below its right, top bottom.")
-        self.mask = masks.of(picture, file=file, hint=None if box is None else masks.Hint(box=box))
+        self.mask = masks.of(picture, file=file, hint=marks.hint(strokes, box, picture.rgb.shape[:2]))
         return self.mask
 
     def prepared(self, mode: str, size: int | None) -> product.Product:

@@ -12,8 +12,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from .. import course, images, samples
-from ..errors import StyleLabError
-from . import controls, pictures, report
+from ..errors import ImageError, StyleLabError
+from . import controls, marks, pictures, report
 from .later import Later
 from .layout import FIRST_PHOTO, Layout
 from .session import STEPS, Choices, Session, method_of
@@ -76,8 +76,11 @@ class Workbench(Layout):
         self.upload_photo.observe(lambda _: self._on_upload(self.upload_photo, self._open), names="value")
         self.upload_mask.observe(lambda _: self._on_upload(self.upload_mask, self._use_mask), names="value")
         self.upload_style.observe(lambda _: self._on_upload(self.upload_style, self._add_style), names="value")
-        for field in self.box.values():
-            field.observe(self._on_box, names="value")
+        for field in (*self.box.values(), self.strokes):
+            field.observe(self._on_marks, names="value")
+        strokes = self.strokes
+        self.undo.on_click(lambda _: strokes.set_trait("value", strokes.value.rstrip("; ").rpartition(";")[0]))
+        self.no_strokes.on_click(lambda _: strokes.set_trait("value", ""))
         self.whole_photo.on_click(lambda _: self._clear_box())
         for control in (self.mode, self.strength, self.keep_color):
             control.observe(self._on_look, names="value")
@@ -109,7 +112,7 @@ class Workbench(Layout):
             if file is not None:
                 use(self.session.keep(*file))
 
-    def _on_box(self, _: Any) -> None:
+    def _on_marks(self, _: Any) -> None:
         if self._quiet:
             return
         with self._telling():
@@ -134,6 +137,7 @@ class Workbench(Layout):
                 for side, most in zip(controls.SIDES, (width, height) * 2, strict=True):
                     self.box[side].max = most
                 self._reset_box()
+                self.strokes.value = ""
             self.edges.value = f'<span class="sl-edges" data-width="{width}" data-height="{height}"></span>'
             name = "" if self.photo.value else f"{self.session.path.name}, " if self.session.path else ""
             remarks = "".join(f"<li>{escape(self.session.plainly(one))}</li>" for one in self.session.remarks)
@@ -142,13 +146,13 @@ class Workbench(Layout):
             self._find()
 
     def _find(self, file: Path | None = None) -> None:
-        """Looks for the product, in the box if there is one, and shows what was found."""
+        """Looks for the product with the marks that there are, and shows what was found."""
         self._search.cancel()
         with self._telling():
             self._say("Looking for the product …")
             self.sure.value = ""
             try:
-                mask = self.session.find(self._box(), file)
+                mask = self.session.find(self._box(), file, self.strokes.value)
             finally:
                 self._show_photo()
             sentence, look = report.verdict_on(mask)
@@ -157,6 +161,9 @@ class Workbench(Layout):
             self._sharp.again()
 
     def _use_mask(self, path: Path) -> None:
+        images.read_mask(path, self._photo().rgb.shape[:2])  # of a broken one nothing changes
+        with self._setting():
+            self.strokes.value = ""
         self._find(path)
 
     def _add_style(self, path: Path) -> None:
@@ -181,7 +188,7 @@ class Workbench(Layout):
         for side in controls.SIDES:
             self.box[side].value = self.box[side].max if side in ("right", "bottom") else 0
 
-    def _box(self) -> tuple[int, int, int, int] | None:
+    def _box(self) -> marks.Box | None:
         """The box in px, or None when it is the whole photo."""
         left, top, right, bottom = (self.box[side].value for side in controls.SIDES)
         height, width = self._photo().rgb.shape[:2]
@@ -195,7 +202,10 @@ class Workbench(Layout):
         height, width = self._photo().rgb.shape[:2]
         shares = None if box is None else (box[0] / width, box[1] / height, box[2] / width, box[3] / height)
         small = None if mask is None else images.resize(mask.values, self._shown.shape[:2])
-        self.source.value = pictures.jpeg(pictures.marked(self._shown, small, shares))
+        strokes = []
+        with contextlib.suppress(ImageError):  # what cannot be read is told by the search
+            strokes = [(kind, points / (width, height)) for kind, points in marks.read(self.strokes.value)]
+        self.source.value = pictures.jpeg(pictures.marked(self._shown, small, shares, strokes))
 
     def _preview_quick(self) -> None:
         if self.choices() == self._previewed:  # told twice: what is shown stays, as a finished picture
@@ -222,7 +232,7 @@ class Workbench(Layout):
         self._say("")
 
     def _make(self) -> None:
-        if self._search.waiting:  # the newest box counts
+        if self._search.waiting:  # the newest marks count
             self._find()
         self._quick.cancel()
         self._sharp.cancel()

@@ -67,6 +67,13 @@ class Bench:
             assert time.monotonic() < give_up, f"the picture stays the same; the page says: {self.status.inner_text()}"
             time.sleep(0.2)
 
+    def becomes(self, kind, shown):
+        """Waits until a picture on the page is the one with this hash."""
+        give_up = time.monotonic() + servers.PATIENCE
+        while self.shown(kind) != shown:
+            assert time.monotonic() < give_up, f"it is another picture; the page says: {self.status.inner_text()}"
+            time.sleep(0.2)
+
     def rest(self):
         """Waits until nothing is under way."""
         sync_api.expect(self.find(".sl-caption")).to_contain_text("Preview of 576 px", timeout=WAIT)
@@ -191,6 +198,48 @@ def test_a_box_is_drawn_with_the_mouse_or_typed(bench, photo):
         bench.find(".sl-no-box").click()
     sync_api.expect(bench.root.get_by_label("Right")).to_have_value(str(width), timeout=WAIT)
     sync_api.expect(said).to_contain_text("outline", timeout=WAIT)
+    bench.rest()
+
+
+def test_strokes_are_drawn_or_typed(bench, photo):
+    bench.open(photo)
+    with Image.open(photo) as file:
+        width, height = file.size
+    field, said, page = bench.root.get_by_label("Strokes", exact=True), bench.find(".sl-sure"), bench.page
+    line = bench.find(".sl-rubber polyline")
+    bench.find("img.sl-photo").scroll_into_view_if_needed()
+    area = bench.find("img.sl-photo").bounding_box()
+
+    def drag(kind, *shares):
+        bench.find(".sl-draws").get_by_label(kind).check()
+        points = [(area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in shares]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points:
+            page.mouse.move(*point, steps=9)
+        assert len(line.get_attribute("points").split()) > 9
+        page.mouse.up()
+        assert line.get_attribute("points") == ""
+
+    with bench.changing("after"):  # since what is marked is no product: strokes are obeyed
+        drag("product", (0.02, 0.02), (0.3, 0.02), (0.3, 0.1))
+    sync_api.expect(said).to_contain_text("with your strokes", timeout=WAIT)
+    shown = bench.shown("photo")
+    with bench.changing("photo"):
+        drag("ground", (0.4, 0.5), (0.6, 0.5))
+    strokes = [one.split() for one in field.input_value().split("; ")]
+    assert [kind for kind, *_ in strokes] == ["product", "ground"]
+    drawn = [[int(side) for side in point.split(",")] for _, *points in strokes for point in points]
+    expected = np.array([(0.02, 0.02), (0.3, 0.02), (0.3, 0.1), (0.4, 0.5), (0.6, 0.5)]) * (width, height)
+    np.testing.assert_allclose(drawn, expected, atol=0.01 * max(width, height))
+    field.fill(" ".join(strokes[0]))
+    page.keyboard.press("Enter")
+    bench.becomes("photo", shown)  # as drawn
+    with bench.changing("photo"):
+        bench.find(".sl-no-strokes").click()
+    sync_api.expect(field).to_have_value("", timeout=WAIT)
+    sync_api.expect(said).to_contain_text("Product found:", timeout=WAIT)
+    bench.find(".sl-draws").get_by_label("a box").check()
     bench.rest()
 
 
