@@ -9,7 +9,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
@@ -267,8 +267,8 @@ def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int, xmp: b
     if xmp:
         info.add_itxt(PNG_XMP, xmp.decode())
     # Each format takes its own. Full color resolution: JPEG's default halves it, visible at a red shoe's edge on white.
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0, "xmp": xmp, "pnginfo": info}
-    options["compress_level"] = 4  # of PNG: 6, the default, takes a quarter longer for files smaller by 0.4 %
+    # PNG's default level, 6, takes a quarter longer than 4 for files smaller by 0.4 %.
+    options = {"quality": quality, "subsampling": 0, "xmp": xmp, "pnginfo": info, "compress_level": 4}
     Image.fromarray(pixels).save(buffer, kind, icc_profile=profiles.SRGB_BYTES, exif=exif, **options)
     return buffer.getvalue()
 

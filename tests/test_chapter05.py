@@ -237,6 +237,16 @@ def no_ridge_when_few(x, style, ridge):
     return chapter05.whiten_and_color(x, style, ridge)
 
 
+def roots_of_what_rounding_made_negative(x, style, ridge):
+    def power(c, p):
+        values, vectors = np.linalg.eigh(c)
+        return vectors * values**p @ vectors.T
+
+    own, wanted = (np.cov(flat(f).T, bias=True) for f in (x, style))
+    white = (x - x.mean((0, 1))) @ power(own + ridge * np.eye(len(own)), -0.5)
+    return white @ power(wanted, 0.5) + style.mean((0, 1))
+
+
 TURNED = "mean and covariance are right, but your roots are not the symmetric ones: they turn the channels."
 COVARIANCE_WRONG = [
     (adain_only, "the mean of your features is the style's, and their covariance is not."),
@@ -248,6 +258,7 @@ COVARIANCE_WRONG = [
     (elementwise_roots, "their covariance is not"),
     (eigenvectors_in_rows, "their covariance is not"),
     (fixed_ridge, "without a ridge the covariance should be the style's; it is off by"),
+    (roots_of_what_rounding_made_negative, "a style of 6 positions and 10 channels gives values that are not finite"),
     (no_ridge_when_few, "with 6 positions and 10 channels your features are not finite"),
     (lambda x, s, r: chapter05.whiten_and_color(x, s, r) + 1, "the mean of your features is not the style's."),
     (

@@ -314,13 +314,13 @@ def test_a_module_holds_one_idea(path):
 def test_the_package_is_thin():
     """The exercises are tables of right and wrong answers, and counted apart. The design foresaw 3,500 lines up to
     finetune and 6,500 in all; reading broken files, drawing, training that resumes and the command line took more, and
-    then data sets with their builders, metrics of sets and five kinds of GANs. These bounds hold what there is, so that
-    growth is seen. The catalog and the workbench, which the design counts among the rest, are as large as what they
-    stand on: crash-safe runs, masks, rules, provenance, two engines and a page for people."""
+    then data sets with their builders, metrics of sets, five kinds of GANs, and what Colab needs. These bounds hold
+    what there is, so that growth is seen. The catalog and the workbench, which the design counts among the rest, are as
+    large as what they stand on: crash-safe runs, masks, rules, provenance, two engines and a page for people."""
     first = ORDER[: ORDER.index("finetune") + 1]
-    assert sum(lines_of(path) for path in MODULES if module_name(path) in first) < 7000
+    assert sum(lines_of(path) for path in MODULES if module_name(path) in first) < 7100
     shop = ("catalog", "workbench")
-    assert sum(lines_of(path) for path in MODULES if module_name(path) not in (*shop, "exercises")) < 10000
+    assert sum(lines_of(path) for path in MODULES if module_name(path) not in (*shop, "exercises")) < 10_100
     assert sum(lines_of(path) for path in MODULES if module_name(path) in shop) < 6500
 
 
@@ -849,6 +849,7 @@ def test_ci_runs_make_test_and_fails_with_it(tmp_path):
         "make setup",
         "make extras",
         "make test",
+        "make colab CHAPTERS=00 03",
     ]
     assert re.search(r"^seconds: set-up \d+$", good.stdout, re.M)
     assert re.search(r"^total: \d+ s$", good.stdout, re.M)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import re
+import socket
 import sys
 import zipfile
 from datetime import UTC, datetime
@@ -681,6 +682,16 @@ def test_a_name_is_never_markup(bench, tmp_path):
 def test_uploads_of_both_versions_are_read(value):
     assert course.uploaded(value) == ("b.png", b"2")
     assert course.uploaded(type(value)()) is None
+
+
+def test_a_port_that_is_taken_is_told(monkeypatch, capsys):
+    pytest.importorskip("voila")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setattr(sys, "argv", ["workbench", "--port", str(port)])
+        assert server.main() == 2
+    said = f"Port {port} is taken: end what uses it, or choose another one with --port.\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_without_voila_the_page_says_what_to_install(monkeypatch, capsys):

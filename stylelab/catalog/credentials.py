@@ -7,11 +7,10 @@ about to leave the house, after it was sealed. ``provenance.verify`` then notes 
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, samples
 from ..errors import SettingsError
 from . import xmp
 
@@ -53,7 +52,7 @@ def sign(path: str | Path, certificates: str | Path, key: str | Path, algorithm:
     if term is None:
         raise SettingsError(f"{path} declares no source type that could be signed: seal it first.")
     manifest = {
-        "claim_generator_info": [{"name": "StyleLab", "version": version("stylelab")}],
+        "claim_generator_info": [{"name": "StyleLab", "version": samples.version()}],
         "title": path.name,
         "assertions": [
             {

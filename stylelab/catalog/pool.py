@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import IO, Any
 
 from ..errors import ResourceError
@@ -108,6 +109,9 @@ class _Process:
         command = [sys.executable, "-P", "-m", "stylelab.catalog.worker"]
         pipe = subprocess.PIPE
         environment = dict.fromkeys(ONE, "1") | dict(os.environ)
+        # On Colab the package is not installed: the set-up cell put its folder on this process's path alone.
+        places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, env=environment)
         self._send(start)
 

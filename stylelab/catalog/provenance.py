@@ -13,14 +13,12 @@ copyright line): that is a note, as long as the pixels and what the packet decla
 
 import os
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import files, images
+from .. import files, images, samples
 from ..errors import ImageError, SettingsError, StyleLabError
 from . import sidecar as sidecars
 from . import xmp
@@ -108,7 +106,7 @@ def facts(
         "output": {"name": output.name},
         "settings": settings,
         "sku": str(sku)[: xmp.LONGEST],
-        "stylelab": _version(),
+        "stylelab": samples.version(),
         "title": str(title)[: xmp.LONGEST],
     }
     if mask is not None:
@@ -192,11 +190,6 @@ def verify(path: str | Path, *, source: str | Path | None = None) -> Verified:
     except StyleLabError as error:
         failures.append(str(error))
     return Verified(tuple(failures), tuple(notes))
-
-
-@cache
-def _version() -> str:
-    return version("stylelab")  # read from a file: 8 ms
 
 
 def _packet_faults(path: str | Path, content: dict[str, Any], same: bool) -> list[str]:

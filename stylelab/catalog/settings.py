@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ class Settings:
             ImageError: a style's file cannot be read.
         """
         files = [style_file(style) for style in self.styles]
-        content = [self.recorded(), self.labels(), files, self.formats, self.sizes, version("stylelab")]
+        content = [self.recorded(), self.labels(), files, self.formats, self.sizes, samples.version()]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import samples
 from . import catalog, demo, inspect, stylize, train
-from .terminal import complain, say, sentence
+from .terminal import complain, note, say, sentence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add(commands)
     inspect.add(commands)
     catalog.add(commands)
+
+    progress = commands.add_parser("progress", help="the course's exercises: which are right, wrong or not attempted")
+    progress.add_argument("--json", action="store_true", help="print one JSON object per exercise and nothing else")
+    progress.set_defaults(command=_progress)
     return parser
 
 
@@ -71,9 +75,17 @@ def _styles(arguments: argparse.Namespace) -> None:
         say(f"{name:{width}}  {samples.credit(name)}")
 
 
+def _progress(arguments: argparse.Namespace) -> None:
+    from ..exercises.progress import progress
+
+    shown = progress()
+    say(shown.json_lines() if arguments.json else str(shown))
+    if arguments.json and shown.note:
+        note(shown.note)
+
+
 def _info(arguments: argparse.Namespace) -> None:
     import platform
-    from importlib.metadata import version
 
     from ..backend import keras, tf
     from ..engines import settled
@@ -82,7 +94,7 @@ def _info(arguments: argparse.Namespace) -> None:
     def line(what: str, value: Any) -> None:
         say(f"{what:<12}{value}")
 
-    line("stylelab", f"{version('stylelab')} ({Path(__file__).parent.parent})")
+    line("stylelab", f"{samples.version()} ({Path(__file__).parent.parent})")
     line("Python", f"{platform.python_version()} on {platform.platform()}")
     line("TensorFlow", f"{tf.__version__}, Keras {keras.__version__}")
     line("devices", ", ".join(d.name.split(":", 1)[1] for d in tf.config.list_physical_devices()))

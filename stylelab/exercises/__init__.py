@@ -3,13 +3,15 @@
 An exercise is a declaration in the module of its chapter (``chapter03.py``): what is asked, hints from vague
 to plain, checks, and the answer. A check calls the student's function and returns what is wrong as a
 sentence that teaches, or None. It compares with invariants, or with a NumPy oracle computed on the spot,
-never with stored numbers. ``attempt.py`` calls the function and turns whatever it does into a sentence.
+never with stored numbers. ``attempt.py`` calls the function and turns whatever it does into a sentence;
+``progress.py`` keeps what came out.
 """
 
 import difflib
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -17,6 +19,7 @@ from typing import Any, Literal
 
 from stylelab.errors import SettingsError, StyleLabError
 from stylelab.exercises.attempt import Attempt, Mistake, Verdict
+from stylelab.exercises.progress import record
 
 Status = Literal["not attempted", "wrong", "right"]
 REQUIRED = object()  # in Exercise.given: the chapter must give it
@@ -122,6 +125,7 @@ class Exercise:
         mistakes: known wrong versions of ``answer``, for :func:`stylelab.exercises.attempt.compare`.
         given: arguments of the checks that the chapter may set, with their defaults or REQUIRED.
         takes_value: whether a value may be checked as well as a function that returns it.
+        open: whether it has many right answers, judged by a metric against a bound; each chapter has one.
     """
 
     name: str
@@ -134,10 +138,16 @@ class Exercise:
     mistakes: tuple[Mistake, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
     takes_value: bool = False
+    open: bool = False
     _hints_given: int = 0
 
     def check(self, answer: Any) -> Result:
-        """Tells whether ``answer``, the student's function, is not attempted, not yet right, or right."""
+        """Tells whether ``answer``, the student's function, is not attempted, not yet right, or right.
+
+        Called from a notebook's cell or a script, it also keeps the result (``exercises/progress.py``). Called from an
+        imported module, as by tests, it does not; nor is anything kept of what was not attempted, so that running a
+        chapter as it stands changes no reader's record.
+        """
         status: Status = "wrong"
         try:
             attempt = Attempt(answer, self.takes_value)
@@ -150,6 +160,8 @@ class Exercise:
             raise  # what the chapter gave is at fault, not the student
         except Exception as error:  # a kind of value that no check expects: still a sentence, never a traceback
             message = f"the result cannot be compared ({type(error).__name__}: {error})."
+        if self.name in _REGISTRY and sys._getframe(1).f_globals.get("__name__") == "__main__":
+            message = f"{message} {record(self.name, status)}".rstrip()
         label, color = _LOOKS[status]
         return Result(label, message, color, status)
 

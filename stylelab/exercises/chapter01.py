@@ -314,5 +314,6 @@ register(
         right="which layer, where, and pooled how: a search for doubles in a catalog is made of these three choices.",
         answer=describe,
         given={**dict.fromkeys(("first", "second", "names", "scenes"), REQUIRED), "bound": 0.75},
+        open=True,
     )
 )

@@ -304,5 +304,6 @@ register(
         # 0.60, 19.3; 10, 1, 0.3 at 0.04, 1.14, 34.2; a mask at 0.11, 0.99, 3.1; the photo is at 0.78, 0, 0.
         given={"content": REQUIRED, "style": REQUIRED, "pot": REQUIRED, "bounds": (0.14, 1.2, 17.5)},
         takes_value=True,
+        open=True,
     )
 )

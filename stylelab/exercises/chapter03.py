@@ -293,5 +293,6 @@ register(
             "edge_bound": 0.8,
         },
         takes_value=True,
+        open=True,
     )
 )

@@ -293,5 +293,6 @@ register(
         answer=strength_for_each,
         given={"photos": REQUIRED, "style": REQUIRED, "stylizer": REQUIRED, "bound": REQUIRED},
         takes_value=True,
+        open=True,
     )
 )

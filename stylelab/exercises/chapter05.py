@@ -221,19 +221,22 @@ def _covariance_matches(attempt: Attempt) -> str | None:
 
 
 def _covariance_of_few(attempt: Attempt) -> str | None:
-    """Fewer positions than channels: the covariance has no inverse, and the ridge makes one."""
+    """Fewer positions than channels: the photo's covariance has no inverse but for the ridge, a style's only roots."""
     x, style = _features(11, (2, 3, 10)), _features(12, (4, 5, 10))
     value = np.asarray(attempt(x, style, 0.1), "float64")
     if value.shape != x.shape or not np.isfinite(value).all():
         return "with 6 positions and 10 channels your features are not finite; where does the ridge go?"
-    return (
-        None
-        if np.allclose(value, whiten_and_color(x, style, 0.1), rtol=1e-3, atol=1e-4)
-        else (
+    if not np.allclose(value, whiten_and_color(x, style, 0.1), rtol=1e-3, atol=1e-4):
+        return (
             "with 6 positions and 10 channels your features are not right; the ridge belongs on the photo's "
             "covariance only, before its root is taken."
         )
-    )
+    if not np.isfinite(np.asarray(attempt(style, x, 0.1), "float64")).all():
+        return (
+            "a style of 6 positions and 10 channels gives values that are not finite: rounding makes an eigenvalue "
+            "negative, and that has no root."
+        )
+    return None
 
 
 register(
@@ -308,5 +311,6 @@ register(
         answer=within,
         given={"content": REQUIRED, "style": REQUIRED, "style_bound": REQUIRED, "content_bound": REQUIRED},
         takes_value=True,
+        open=True,
     )
 )

@@ -242,5 +242,6 @@ register(
             "content_bound": 2.2,
         },
         takes_value=True,
+        open=True,
     )
 )

@@ -71,5 +71,6 @@ register(
         answer=cured,
         given={"real": REQUIRED, "limit": REQUIRED, "parameters": 220_000, "bound": REQUIRED},
         takes_value=True,
+        open=True,
     )
 )

@@ -87,5 +87,6 @@ register(
             "price": 0.6,
         },
         takes_value=True,
+        open=True,
     )
 )

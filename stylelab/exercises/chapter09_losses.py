@@ -134,13 +134,13 @@ def _there(x: Any) -> np.ndarray:
 
 
 def _away(y: Any) -> np.ndarray:
-    return np.sqrt(np.abs(np.asarray(y))) * 0.8 + 0.05
+    return np.sqrt(np.abs(np.asarray(y))) * 0.9 + 0.1
 
 
 def _owed_formula(attempt: Attempt) -> str | None:
-    """Heaps of different sizes, and two functions that undo each other only nearly."""
+    """Heaps of different sizes, and two functions that undo each other only nearly; no difference has one sign."""
     rng = np.random.default_rng(0)
-    x, y = rng.uniform(0, 0.6, (3, 4, 5, 3)), rng.uniform(0.3, 1, (2, 4, 4, 3))
+    x, y = rng.uniform(0, 1.4, (3, 4, 5, 3)), rng.uniform(0.3, 1.2, (2, 4, 4, 3))
     return compare(attempt, (x, y, _there, _away, 7.0, 0.3), owed, OWED_MISTAKES, _terms)
 
 

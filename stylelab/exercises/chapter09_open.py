@@ -85,5 +85,6 @@ register(
         # 0.211; CycleGAN -0.033, 0.251; shrunk with outlines -0.062, 0.257; CycleGAN shrunk -0.062, 0.227; half of
         # each, shrunk -0.070, 0.215.
         given={"inputs": REQUIRED, "targets": REQUIRED, "least": 0.05, "l1_share": 1.0},
+        open=True,
     )
 )

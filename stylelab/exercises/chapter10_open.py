@@ -86,5 +86,6 @@ register(
         # 0.14 and 0.90, and 24 copies; means of two of them: 0.29 and 0.75.
         given={"real": REQUIRED, "count": 24, "kid_bound": 0.18, "diversity_bound": 0.9},
         takes_value=True,
+        open=True,
     )
 )

@@ -35,7 +35,7 @@ def _on_brand(attempt: Attempt, *, product: Any, style: Any, slot: Any, style_bo
     if off:
         return (
             f"the product's core differs from the photo's by up to {off} of 255 levels: lay the product over your "
-            "ground last, with its mask."
+            "ground last, as product.render(product, 'backdrop', None, None, ground=ground) does."
         )
     reasons = _reasons(picture, product.mask, slot)
     distance = metrics.style_distance(picture, style, 256)
@@ -72,7 +72,8 @@ register(
         "exact. Check it: ex.check(lambda: picture).",
         hints=(
             "A plain ground of a palette's color misses one bound and the backdrop the other. What lies between?",
-            "A scene mixed with a color of the palette comes nearer with each share. Lay the product over it last.",
+            "A scene mixed with a color of the palette comes nearer with each share. Lay the product over it last "
+            "(product.render with your ground).",
             "Or give the painting the palette's colors before it is used: stylizers.coral(painting, swatches).",
         ),
         checks=(_on_brand,),
@@ -82,5 +83,6 @@ register(
         # backdrop 0.31 and 0.720; of the answer 0.99 and 0.875, of a quarter of the scene in cream 1.00 and 0.873.
         given={"product": REQUIRED, "style": REQUIRED, "slot": REQUIRED, "style_bound": REQUIRED},
         takes_value=True,
+        open=True,
     )
 )

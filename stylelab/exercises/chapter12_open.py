@@ -93,5 +93,6 @@ register(
         right="selling and knowing are two aims, and you said in a number what one is worth in the other.",
         answer=my_shares,
         given={"rates": REQUIRED, "visits": REQUIRED, "regret_share": 0.5, "width": 2.0},
+        open=True,
     )
 )

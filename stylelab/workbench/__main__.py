@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ def main() -> int:
     """Starts Voila on 127.0.0.1 and prints the address; ends with Ctrl-C.
 
     Returns:
-        2 if Voila is not installed, else 0.
+        2 if Voila is not installed or the port is taken, else 0.
     """
     parser = argparse.ArgumentParser(prog="python -m stylelab.workbench", description=__doc__)
     parser.add_argument("--port", type=int, default=8866, help="default: 8866")
@@ -22,6 +23,10 @@ def main() -> int:
     except ImportError:
         print("The page needs Voila: run pip install -e '.[app]' in the clone of StyleLab.", file=sys.stderr)
         return 2
+    with socket.socket() as other:  # Voila would take the next free port, and not say so
+        if not other.connect_ex(("127.0.0.1", port)):
+            print(f"Port {port} is taken: end what uses it, or choose another one with --port.", file=sys.stderr)
+            return 2
     options = {
         "port": port,
         "Voila.ip": "127.0.0.1",
