@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .ONESHELL:  # a recipe is one sh script; make takes the indentation from its lines, and a leading - or @
 .SHELLFLAGS := -eu -c
-.PHONY: help setup extras run test quick lab workbench notebooks bench soak clean find-python stale
+.PHONY: help setup extras run test quick lab workbench notebooks bench soak colab bundle badges clean find-python stale
 
 ifeq ($(filter oneshell,$(.FEATURES)),)
 $(error This needs GNU make 4 (on macOS: brew install make, then gmake instead of make))
@@ -51,9 +51,30 @@ bench: $(READY)  ## measure speed and memory on this machine
 soak: $(READY)  ## kill a catalog's run 200 times at random and compare what it leaves (20 times in make test)
 	@STYLELAB_KILLS=200 exec $(PY) -m pytest -q tests/test_catalog_kill.py -k many
 
+# ---- Colab ---------------------------------------------------------------------------------------
+
+colab:  ## try the versions that Colab preinstalls (RUNTIME=2026.07 or all, CHAPTERS="00 03" or none)
+	@$(interpreters)
+	python=$$(find_python)
+	exec "$$python" -m tests.colab $(RUNTIME) $(if $(CHAPTERS),--chapters $(CHAPTERS)) $(if $(KEEP),--keep)
+
+bundle:  ## write out/stylelab.zip, the copy of the project for Colab or Drive
+	@$(interpreters)
+	python=$$(find_python)
+	exec "$$python" -m tests.colab --bundle out/stylelab.zip
+
+badges: $(READY)  ## write the repository's address into the notebooks (REPO=owner/name)
+	@if ! echo '$(REPO)' | grep -Eqx '[A-Za-z0-9-]+/[A-Za-z0-9._-]+'; then
+	    echo "Name the repository on GitHub, as in: make badges REPO=owner/name" >&2
+	    exit 1
+	fi
+	sed 's|^repository = ".*"|repository = "$(REPO)"|' pyproject.toml >pyproject.toml.part
+	mv pyproject.toml.part pyproject.toml
+	$(PY) -m tests.notebooks.execute --set-up
+
 clean:  ## remove .venv, if make made it, and caches; your pictures in out/ stay
 	@[ ! -e .venv/.made-by-make ] || rm -rf .venv
-	rm -rf .pytest_cache .ruff_cache .mypy_cache .coverage stylelab.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .coverage .colab stylelab.egg-info
 	find stylelab tests -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- tests ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 # 0 all, 1 no INFO, 2 no WARNING, 3 no ERROR: from here on errors show, and what the user set holds.
@@ -43,7 +43,8 @@ with stderr_held_back():
 
     for _gpu in tf.config.list_physical_devices("GPU"):
         # Take memory as needed: two notebooks can share one GPU, and a figure of memory used means something.
-        tf.config.experimental.set_memory_growth(_gpu, True)
+        with suppress(RuntimeError):  # a notebook that has computed on the GPU already keeps what it took
+            tf.config.experimental.set_memory_growth(_gpu, True)
     tf.zeros(1)  # the device probing prints its lines at the first operation
 
 ops = keras.ops

@@ -21,6 +21,7 @@ import numpy as np
 from stylelab import images, samples
 from stylelab.errors import ImageError, SettingsError, StyleLabError
 from stylelab.exercises import exercise
+from stylelab.exercises.progress import out_folder, progress
 
 __all__ = [
     "SETUP_CELL",
@@ -29,11 +30,13 @@ __all__ = [
     "exercise",
     "out_folder",
     "own_photo",
+    "progress",
     "repository",
     "setup_cell",
     "shop_row",
     "sizes",
     "start",
+    "training_folder",
     "uploaded",
 ]
 
@@ -138,10 +141,22 @@ def budget(*, fast: Value, cpu: Value, gpu: Value) -> Value:
     return {"fast": fast, "cpu": cpu, "gpu": gpu}[sizes()]
 
 
-def out_folder() -> Path:
-    """Where chapters write: ``out/`` in the project's folder, or STYLELAB_OUT."""
-    chosen = os.environ.get("STYLELAB_OUT")
-    return Path(chosen) if chosen else samples.data_root().parent / "out"
+def training_folder(name: str, steps: int) -> Path:
+    """Where a chapter's training keeps its checkpoints, ``out/NAME-SIZES``: on Drive if the project lies there.
+
+    A training that was cut off is left there, so a notebook that runs again goes on with it; one that ended is removed,
+    so it begins anew. Each kind of sizes has its own folder, since their networks differ.
+
+    Args:
+        name: of the training, as "04_training".
+        steps: at which it ends, as given to ``training.Plan``.
+    """
+    folder = out_folder() / f"{name}-{sizes()}"
+    log = folder / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    if lines and json.loads(lines[-1])["step"] >= steps:
+        shutil.rmtree(folder)
+    return folder
 
 
 def own_photo(source: Any = None, default: str = "sneaker_black") -> np.ndarray:

@@ -151,6 +151,12 @@ def _converted(function: Callable[..., Any], shapes: Sequence[Shape]) -> Any:
 
     specifications = [tf.TensorSpec(shape, name=f"input{k}") for k, shape in enumerate(shapes)]
     traced = tf.function(function, input_signature=specifications).get_concrete_function()
+    if sys.version_info >= (3, 13):
+        # OpenVINO 2026.4 deletes, in an exec of its own, a name that another exec imported: a NameError since Python
+        # 3.13 (PEP 667). All that it wants to know there is TensorFlow's version.
+        from openvino.frontend.tensorflow import utils
+
+        utils.get_environment_setup = lambda _: {"tensorflow": tf.__version__}
     return _openvino().convert_model(traced)
 
 

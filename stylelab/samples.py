@@ -4,6 +4,7 @@ import difflib
 import functools
 import hashlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def data_root() -> Path:
             "install it from a clone of its repository with pip install -e ."
         )
     return root
+
+
+@functools.cache
+def version() -> str:
+    """The project's version, from pyproject.toml: on Colab the package runs from its folder and is not installed."""
+    text = (data_root().parent / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["version"])
 
 
 def names(kind: str) -> list[str]:

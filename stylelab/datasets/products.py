@@ -1,9 +1,14 @@
 """Product pictures in memory: garments at 28 px, colored, and renders of furniture and household goods."""
 
+import contextlib
 import csv
 import gzip
+import importlib
+import io
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Sequence
@@ -21,6 +26,9 @@ GARMENTS = (
 )
 # Where tfds gets Fashion-MNIST from: without it, tfds would try for minutes.
 HOST = "fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+# What Colab lacks for tfds: its tensorflow-metadata 1.21 does not import with its protobuf 5 (tensorflow/metadata#68),
+# and importlib-resources, which tfds.load needs without saying so, is not on every runtime.
+MENDS_TFDS = ("tensorflow-metadata>=1.17,<1.18", "importlib-resources>=6")
 
 
 class Labeled(NamedTuple):
@@ -137,8 +145,9 @@ def load_fashion_mnist(
         raise SettingsError(f"Fashion-MNIST in full is not shipped: allow the network with online=True, {otherwise}.")
     if not _reachable(HOST):
         raise SettingsError(f"There is no network, or {HOST} does not answer: {otherwise}.")
+    tfds = import_tfds()
     try:
-        loaded = import_tfds().load("fashion_mnist", split=split, batch_size=-1)
+        loaded = tfds.load("fashion_mnist", split=split, batch_size=-1)
     except Exception as error:  # of a download anything may come
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SettingsError(f"Fashion-MNIST could not be downloaded ({reason}): {otherwise}.") from error
@@ -185,11 +194,39 @@ def _square(picture: np.ndarray, size: int) -> np.ndarray:
 
 
 def import_tfds() -> Any:
-    """TensorFlow Datasets, imported after TensorFlow and as quietly."""
+    """TensorFlow Datasets, imported after TensorFlow and as quietly; on Colab it may install what that needs.
+
+    Raises:
+        SettingsError: Colab's versions do not import, and what mends that could not be installed.
+    """
+    if "google.colab" not in sys.modules:
+        return _quiet_tfds()
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # pages of traceback, about what is mended below
+            return _quiet_tfds()
+    except Exception as error:  # protobuf's VersionError is no ImportError
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    wanted = " and ".join(MENDS_TFDS)
+    print(f"TensorFlow Datasets does not import with this runtime's versions ({reason}).")
+    print(f"Installing {wanted} for it; no other version changes.")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", *MENDS_TFDS]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise SettingsError(f"TensorFlow Datasets needs {wanted} on Colab: install them with %pip and try again.")
+    for name in [name for name in sys.modules if name.split(".")[0] in ("tensorflow_datasets", "tensorflow_metadata")]:
+        del sys.modules[name]  # half imported, and the second try would find them so
+    importlib.invalidate_caches()
+    return _quiet_tfds()
+
+
+def _quiet_tfds() -> Any:
     from ..backend import stderr_held_back
 
     with stderr_held_back():
+        import importlib_resources  # noqa: F401  # for tfds.load
         import tensorflow_datasets as tfds
+
+        if not hasattr(tfds, "load"):  # what stopped its import it only logs; this raises it
+            import tensorflow_datasets.public_api
     return tfds
 
 

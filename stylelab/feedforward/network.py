@@ -1,6 +1,7 @@
 """The network: an encoder, residual blocks and a decoder under conditional instance normalization."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,23 @@ from ..backend import keras, ops, tf
 from ..errors import SettingsError
 from ..layers import ConditionalInstanceNormalization, ReflectedConv2D, enlarged, instance_moments
 from .description import Architecture, described, description_of
+
+
+class Container(keras.layers.Layer):
+    """Layers in a row, as a layer, since Keras before 3.14 neither saves nor loads those of a list within a list.
+
+    In a file of weights they have the names that later releases give to the layers of such a list.
+    """
+
+    def __init__(self, **layers: Any):
+        super().__init__()
+        self._order = tuple(layers)
+        for name, layer in layers.items():
+            setattr(self, name, layer)
+        self.built = True  # it computes nothing, and holds no numbers of its own
+
+    def __iter__(self) -> Iterator[Any]:
+        return (getattr(self, name) for name in self._order)
 
 
 class StyleNetwork(keras.Model):
@@ -34,15 +52,19 @@ class StyleNetwork(keras.Model):
         self.styles, self.architecture = list(styles), architecture or Architecture()
         size = self.architecture
         self.encoder = [self._stage(size.half, 3), self._stage(size.quarter, 3, strides=2)]
-        self.blocks = [[self._stage(size.quarter, 3), self._stage(size.quarter, 3)] for _ in range(size.blocks)]
+        self.blocks = [
+            Container(container=self._stage(size.quarter, 3), container_1=self._stage(size.quarter, 3))
+            for _ in range(size.blocks)
+        ]
         self.decoder = [self._stage(size.half, 3), self._stage(size.full, 3)]
         self.last = ReflectedConv2D(3, size.last, dtype=dtype)
         self((tf.zeros((1, 16, 16, 3)), tf.zeros((1, 1 + len(styles)))))  # builds the variables
 
-    def _stage(self, filters: int, kernel: int, strides: int = 1) -> list[Any]:
+    def _stage(self, filters: int, kernel: int, strides: int = 1) -> Container:
         # No bias: the normalization would remove it.
         convolution = ReflectedConv2D(filters, kernel, strides=strides, use_bias=False, dtype=self.dtype_policy)
-        return [convolution, ConditionalInstanceNormalization(1 + len(self.styles), dtype=self.dtype_policy)]
+        normalization = ConditionalInstanceNormalization(1 + len(self.styles), dtype=self.dtype_policy)
+        return Container(reflected_conv2d=convolution, conditional_instance_normalization=normalization)
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """The painted pictures.
@@ -65,7 +87,7 @@ class StyleNetwork(keras.Model):
         """
         used: list[tuple[Any, Any]] = []
 
-        def stage(layers: list[Any], x: Any) -> Any:
+        def stage(layers: Container, x: Any) -> Any:
             convolution, normalization = layers
             x = convolution(x)
             used.append(instance_moments(x) if given is None else given[len(used)])

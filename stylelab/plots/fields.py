@@ -127,7 +127,7 @@ def matrix(
         for (i, j), number in np.ndenumerate(m):
             red, green, blue, _ = drawn.to_rgba(number)
             ink = "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 0.5 else "white"
-            axes.text(j, i, f"{number:.2g}", ha="center", va="center", color=ink, fontsize=9)
+            axes.text(j, i, f"{number:.2g}", ha="center", va="center", color=ink, fontsize=min(9, 55 * down))
     alt = f"{title or 'a matrix'}, {m.shape[0]} rows and {m.shape[1]} columns, {short(m.min())} to {short(m.max())}"
     return Plot(figure, alt)
 
