@@ -290,7 +290,7 @@ def test_badges_are_written_from_the_one_place(unpacked):
 
 
 def test_no_layer_is_in_a_list_within_a_list():
-    # Keras before 3.14, which Colab has, leaves such layers out of a file of weights, and does not find them there.
+    # Keras before 3.15, which Colab has, leaves such layers out of a file of weights, and does not find them there.
     network = StyleNetwork(["a"], Architecture(half=4, quarter=4, full=4, blocks=1, last=5))
     lists = {name: value for name, value in vars(network).items() if isinstance(value, list) and name[0] != "_"}
     assert {"encoder", "blocks", "decoder"} <= set(lists)

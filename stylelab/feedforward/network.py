@@ -14,7 +14,7 @@ from .description import Architecture, described, description_of
 
 
 class Container(keras.layers.Layer):
-    """Layers in a row, as a layer, since Keras before 3.14 neither saves nor loads those of a list within a list.
+    """Layers in a row, as a layer, since Keras before 3.15 neither saves nor loads those of a list within a list.
 
     In a file of weights they have the names that later releases give to the layers of such a list.
     """
@@ -65,6 +65,11 @@ class StyleNetwork(keras.Model):
         convolution = ReflectedConv2D(filters, kernel, strides=strides, use_bias=False, dtype=self.dtype_policy)
         normalization = ConditionalInstanceNormalization(1 + len(self.styles), dtype=self.dtype_policy)
         return Container(reflected_conv2d=convolution, conditional_instance_normalization=normalization)
+
+    @property
+    def layers(self) -> list[Any]:
+        """All convolutions and normalizations, and no container of them."""
+        return [layer for layer in self._flatten_layers(include_self=False) if not isinstance(layer, Container)]
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         """The painted pictures.
