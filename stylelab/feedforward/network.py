@@ -1,7 +1,6 @@
 """The network: an encoder, residual blocks and a decoder under conditional instance normalization."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ class Container(keras.layers.Layer):
             setattr(self, name, layer)
         self.built = True  # it computes nothing, and holds no numbers of its own
 
-    def __iter__(self) -> Iterator[Any]:
-        return (getattr(self, name) for name in self._order)
+    def __getitem__(self, place: int) -> Any:
+        return getattr(self, self._order[place])
 
 
 class StyleNetwork(keras.Model):
