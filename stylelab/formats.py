@@ -266,7 +266,7 @@ def encode(pixels: np.ndarray, suffix: str, *, exif: bytes, quality: int, xmp: b
     info = PngImagePlugin.PngInfo()
     if xmp:
         info.add_itxt(PNG_XMP, xmp.decode())
-    # Each takes its own. JPEG's default halves the colors, seen at a red shoe's edge; PNG's 6 is slower, for 0.4 % less.
+    # Each takes its own. JPEG's default halves the colors, seen at a red shoe's edge; PNG's 6 is slower for 0.4 %.
     options = {"quality": quality, "subsampling": 0, "xmp": xmp, "pnginfo": info, "compress_level": 4}
     Image.fromarray(pixels).save(buffer, kind, icc_profile=profiles.SRGB_BYTES, exif=exif, **options)
     return buffer.getvalue()
