@@ -33,7 +33,11 @@ LARGEST = 100_000_000  # bytes of the bundle: an upload into Colab's file panel 
 CHANGED_BY_TFDS = {"tensorflow-metadata"}
 # As far as the project looks at it: the module is loaded, as in each of Colab's kernels.
 FAKE = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
-USES_TFDS = "from stylelab import datasets; datasets.builder('renders', 'made').download_and_prepare()"
+# While it is imported, standard error is held back; what a crash says must not be lost with it.
+USES_TFDS = (
+    "import faulthandler, os; faulthandler.enable(os.fdopen(os.dup(2), 'w'))\n"
+    "from stylelab import datasets; datasets.builder('renders', 'made').download_and_prepare()"
+)
 PROBE = "import ctypes, ensurepip, ssl, sys, venv; print('%d.%d' % sys.version_info[:2])"
 VERSIONS = (
     "import keras as k, platform, tensorflow as tf; print(platform.python_version(), tf.__version__, k.__version__)"
@@ -156,8 +160,8 @@ class Trial:
         return subprocess.run([self.python, *arguments], cwd=cwd or self.content, env={**clean, **env}).returncode
 
     def must(self, what: str, *arguments: str | Path) -> None:
-        if self.run(*arguments):
-            raise Failure(f"{what} failed on runtime {self.runtime}, see above.")
+        if code := self.run(*arguments):
+            raise Failure(f"{what} ended with {code} on runtime {self.runtime}, see above.")
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version."""

@@ -139,8 +139,9 @@ def test_right_merge(function):
         (lambda w, a, b, alpha: w + alpha / np.sqrt(len(b)) * (a @ b), "your kernel is not right"),
         (lambda w, a, b, alpha: (w + alpha / len(b) * (a @ b)).reshape(-1, w.shape[-1]), "shape [45, 6]; wanted"),
         (lambda w, a, b, alpha: w, "your kernel is not right"),
+        (lambda w, a, b, alpha: w + alpha / a.shape[0] * (a @ b), "you divide by the kernel's own side; the rank is"),
     ],
-    ids=["times", "turned", "without b", "root of the rank", "matrix", "nothing"],
+    ids=["times", "turned", "without b", "root of the rank", "matrix", "nothing", "first axis"],
 )
 def test_wrong_merge(function, words):
     assert words in message("lora-merge", function)

@@ -267,6 +267,12 @@ def budget(monkeypatch, decoders):
     return course.exercise("painter-on-a-budget", before=decoders[0], after=decoders[1], size=32), table
 
 
+def test_the_task_names_both_bounds(budget):
+    ex, _ = budget
+    for name in ("gain", "price"):
+        assert f"the share {name} ({ex.given[name]})" in ex.task
+
+
 @pytest.mark.parametrize("form", [lambda d: d, lambda d: lambda: d])
 def test_within_the_budget(budget, decoders, form):
     assert budget[0].check(form(decoders[2]))

@@ -498,3 +498,50 @@ def test_a_killed_kernel_s_training_goes_on_when_the_notebook_runs_again(tmp_pat
     monkeypatch.delenv("WAITS_AT")
     assert ran("cut off") == (15, 30, at_once[2])
     assert ran("cut off") == at_once, "it had ended, so it begins anew"
+
+
+# In front of a chapter's trainings: each look is told, and the kernel dies after the first one if it is asked to.
+DIES = """
+import json, os, signal
+from stylelab import training
+looked = training._Look.on_epoch_end
+
+def look(self, epoch, logs=None):
+    looked(self, epoch, logs)
+    with open(os.environ["LOOKS"], "a") as file:
+        print(json.dumps([self.file.parent.name, epoch]), file=file)
+    if os.getenv("DIES"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+training._Look.on_epoch_end = look
+"""
+TRAINS = [path for path in sorted(checks.NOTEBOOKS.glob("*.ipynb")) if "course.training_folder(" in path.read_text()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", TRAINS, ids=lambda path: path.stem)
+def test_a_chapter_goes_on_where_its_kernel_was_killed(chapter, tmp_path, monkeypatch):
+    """Up to the end of its first training: killed after the first look, run again, it does all looks but that one."""
+    book = nbformat.read(chapter, as_version=4)
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    small = 'import os; os.environ["STYLELAB_FAST"] = "1"'  # and not the program's fast mode, whose out/ is thrown away
+    cells = [nbformat.v4.new_code_cell(small), cells[0], nbformat.v4.new_code_cell(DIES), *cells[1:]]
+    path = tmp_path / chapter.name
+    monkeypatch.setenv("STYLELAB_HOME", str(ROOT))
+    monkeypatch.setenv("STYLELAB_OUT", str(tmp_path / "out"))
+    monkeypatch.setenv("LOOKS", str(tmp_path / "looks"))
+    monkeypatch.setenv("DIES", "1")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    with pytest.raises(execute.ChapterFailure, match="The kernel died") as failure:
+        execute.run(path, limit=300)
+    last = int(re.search(r"code cell (\d+)", str(failure.value))[1])
+    (first,) = map(json.loads, (tmp_path / "looks").read_text().splitlines())
+    assert first[1] == 0
+
+    monkeypatch.delenv("DIES")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells[:last]), path)
+    execute.run(path, limit=300)
+    looks = [json.loads(line) for line in (tmp_path / "looks").read_text().splitlines()]
+    again = [epoch for name, epoch in looks[1:] if name == first[0]]
+    assert again == list(range(1, len(again) + 1)), "it begins after the checkpoint"
+    assert again

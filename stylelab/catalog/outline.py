@@ -35,7 +35,8 @@ def led(rgb: np.ndarray, chance: np.ndarray, keep: np.ndarray, drop: np.ndarray)
     from skimage.graph import MCP_Geometric
 
     gray = cv2.GaussianBlur(rgb, (0, 0), 1)
-    change = [np.abs(cv2.Sobel(gray, cv2.CV_32F, dx, dy, ksize=3)).max(-1) / 8 for dx, dy in ((1, 0), (0, 1))]
+    slopes = (np.abs(cv2.Sobel(gray, cv2.CV_32F, dx, dy, ksize=3)) for dx, dy in ((1, 0), (0, 1)))
+    change = [images.channel_range(slope)[1][..., 0] / 8 for slope in slopes]
     cost = 1 / (REACH * max(chance.shape)) + np.maximum(np.hypot(*change) - GRAIN, 0) / EDGE
     far = [
         MCP_Geometric(cost).find_costs(np.argwhere(strokes))[0] if strokes.any() else np.full(chance.shape, np.inf)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stylelab import samples
+from stylelab import images, samples
 
 CUES = ("moved", "views", "steady", "doubt", "faint", "thin", "cut off", "small", "parts")
 
@@ -47,7 +47,8 @@ def cues(small: np.ndarray, first: np.ndarray, second: np.ndarray, shape: np.nda
 
     chance, area = (first + second) / 2, np.count_nonzero(shape)
     gray = cv2.GaussianBlur(small, (0, 0), 0.8)
-    change = [np.abs(cv2.Sobel(gray, cv2.CV_32F, dx, dy, ksize=3)).max(-1) / 8 for dx, dy in ((1, 0), (0, 1))]
+    slopes = (np.abs(cv2.Sobel(gray, cv2.CV_32F, dx, dy, ksize=3)) for dx, dy in ((1, 0), (0, 1)))
+    change = [images.channel_range(slope)[1][..., 0] / 8 for slope in slopes]
     strength = cv2.dilate(np.hypot(*change), np.ones((3, 3), np.uint8))
     outline = shape & ~ndimage.binary_erosion(shape, border_value=1)
     border = np.concatenate([shape[0], shape[-1], shape[:, 0], shape[:, -1]])

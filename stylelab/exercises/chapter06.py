@@ -106,6 +106,7 @@ MERGE_MISTAKES = (
     ("kernel + ", "kernel - ", "the adapter is subtracted; add it."),
     ("b.shape[0]", "a.shape[2]", "you divide by the channels that come in; the rank is the short side, b.shape[0]."),
     ("b.shape[0]", "b.shape[1]", "you divide by the filters; the rank is the short side, b.shape[0]."),
+    ("b.shape[0]", "a.shape[1]", "you divide by the kernel's own side; the rank is the last axis of a."),
     ("(a @ b)", "(a @ b).mean((0, 1))", "you average over the kernel's positions; each has its own rows in A."),
     ("(a @ b)", "(a[..., :1] @ b[:1])", "only the first of the rank's products is there; sum over all of them."),
 )

@@ -8,6 +8,8 @@ from stylelab.errors import SettingsError
 from stylelab.exercises import REQUIRED, Exercise, register
 from stylelab.exercises.attempt import Attempt, Verdict
 
+GAIN, PRICE = 0.4, 0.6  # shares of what the network of 8.8 gains in style, and of what it pays in content
+
 
 def half_way(before: Any, after: Any) -> Any:
     """One of many answers, and one that trains nothing: the mean of both networks' numbers."""
@@ -68,7 +70,9 @@ register(
         name="painter-on-a-budget",
         chapter="08",
         task="Give a decoder, trained with weights of your own or made from the two that ship, that is closer to the "
-        "painter than AdaIN's and keeps more of a held-out photo than the network of 8.8. Check it: ex.check(decoder).",
+        "painter than AdaIN's and keeps more of a held-out photo than the network of 8.8: at least the share gain "
+        f"({GAIN}) of that network's gain in style, at most the share price ({PRICE}) of its price in content. "
+        "Check it: ex.check(decoder).",
         hints=(
             "rehearsed((l1, l2, l3), seed, steps) trains from AdaIN's numbers on; game.sampler is the result.",
             "A larger l1 brings the style, a larger l2 keeps the photo. Look at both numbers that the check reports.",
@@ -83,8 +87,8 @@ register(
             "photo": "cactus_pot",
             "painting": "vangogh_auvers_street",
             "size": 192,
-            "gain": 0.4,
-            "price": 0.6,
+            "gain": GAIN,
+            "price": PRICE,
         },
         takes_value=True,
         open=True,

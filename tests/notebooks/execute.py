@@ -12,9 +12,11 @@ it was when its outputs were made. So an interrupted run goes on where it was.
 """
 
 import argparse
+import ast
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -22,6 +24,7 @@ import signal
 import sys
 import tempfile
 import time
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,12 +245,28 @@ def tidy(notebook: Any) -> Any:
 
 
 def file_digests() -> dict[str, str]:
-    """Module of stylelab, or file in ``data/weights`` -> the start of its SHA-256."""
+    """Module of stylelab, or file in ``data/weights`` -> the start of the SHA-256 of its code, or of its bytes."""
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12] for path in WEIGHTS.iterdir()}
     for path in (checks.ROOT / "stylelab").rglob("*.py"):
         module = ".".join(path.relative_to(checks.ROOT).with_suffix("").parts).removesuffix(".__init__")
-        digests[module] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        digests[module] = hashlib.sha256(code_of(path.read_text(encoding="utf-8")).encode()).hexdigest()[:12]
     return digests
+
+
+def code_of(source: str) -> str:
+    """A module's lines without docstrings, comments of their own and empty lines: words may change, code may not.
+
+    By lines and not by the parsed tree, whose printed form each Python has its own of.
+    """
+    lines = source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            doc = node.body[0]
+            lines[doc.lineno - 1 : doc.end_lineno] = [""] * (doc.end_lineno - doc.lineno + 1)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not token.line[: token.start[1]].strip():
+            lines[token.start[0] - 1] = ""
+    return "\n".join(filter(str.strip, lines))
 
 
 def stale(path: Path, now: dict[str, str]) -> str | None:

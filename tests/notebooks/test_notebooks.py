@@ -17,10 +17,11 @@ from tests.notebooks import checks, execute
 
 pytestmark = pytest.mark.notebooks
 v4 = nbformat.v4
+CHAPTERS = sorted(checks.NOTEBOOKS.glob("*.ipynb"))
 LIMIT = 300  # seconds: what hangs must end; how fast a chapter should be stands in the README
 
 
-@pytest.mark.parametrize("path", sorted(checks.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter(path, capsys):
     try:
         done = execute.run(path, fast=True, offline=True, limit=LIMIT)
@@ -149,6 +150,21 @@ def test_what_makes_a_chapter_out_of_date(folder, capsys):
     capsys.readouterr()
     assert execute.main(["--folder", str(folder), "--check"]) == 1
     assert capsys.readouterr().out == "01_a  out of date: its code changed\n"
+
+
+def test_words_of_a_module_may_change_and_its_code_may_not():
+    source = '"""A module."""\n\ndef f(x):\n    """Says\n    more."""\n    # Why.\n    return "# " + """\n# text"""\n'
+    code = execute.code_of(source)
+    assert code == 'def f(x):\n    return "# " + """\n# text"""'
+    assert execute.code_of(source.replace("Why", "Because").replace("more", "less")) == code
+    for old, new in (("f(x)", "f(y)"), ('"# "', '"#"'), ("# text", "# other")):
+        assert execute.code_of(source.replace(old, new)) != code
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_stored_outputs_were_made_by_this_code(path):
+    why = execute.stale(path, execute.file_digests())
+    assert why is None, f"{path.stem} is out of date ({why}): run make notebooks CHAPTER={path.stem[:2]}"
 
 
 def test_weights_that_a_chapter_read_count(folder):
