@@ -44,6 +44,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # The last cell, added for the run and not stored: which modules did the chapter need?
 MODULES = "import json as _j, sys as _s; print(_j.dumps([m for m in _s.modules if m.split('.')[0] == 'stylelab']))"
 WEIGHTS = checks.ROOT / "data" / "weights"
+WAITING = Path(__file__).with_name("waiting.txt")
 # Python imports what follows at start, in the kernel and in its children. First, which weights are read? All are opened
 # by Python once, to be verified.
 WATCH = """
@@ -282,6 +283,14 @@ def stale(path: Path, now: dict[str, str]) -> str | None:
     used = {**stored["modules"], **stored.get("weights", {})}
     changed = [name for name, digest in used.items() if now.get(name) != digest]
     return f"{', '.join(changed)} changed" if changed else None
+
+
+def waiting(path: Path = WAITING) -> dict[str, str]:
+    """Chapter -> why it is stored from before a change that it uses: the list of those that wait for execution."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    if unclear := [line for line in lines if not re.fullmatch(r"\d\d: \S.*", line)]:
+        raise ValueError(f"{path.name} has a line that is no chapter's number with its reason: {unclear[0]}")
+    return {line[:2]: line[4:] for line in lines}
 
 
 def store(path: Path, done: Run, digests: dict[str, str], before: bytes) -> None:
