@@ -849,6 +849,7 @@ def test_ci_runs_make_test_and_fails_with_it(tmp_path):
         "make setup",
         "make extras",
         "make test",
+        "make colab CHAPTERS=00 03",
     ]
     assert re.search(r"^seconds: set-up \d+$", good.stdout, re.M)
     assert re.search(r"^total: \d+ s$", good.stdout, re.M)
