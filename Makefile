@@ -48,8 +48,8 @@ bench: $(READY)  ## measure speed and memory on this machine
 	$(PY) -m tests.benchmarks.bench_product
 	$(PY) -m tests.benchmarks.bench_catalog
 
-soak: $(READY)  ## kill a catalog's run 200 times at random and compare what it leaves (20 times in make test)
-	@STYLELAB_KILLS=200 exec $(PY) -m pytest -q tests/test_catalog_kill.py -k many
+soak: $(READY)  ## kill a catalog's run 200 times (20 in make test), and each chapter that trains (one there)
+	@STYLELAB_KILLS=200 exec $(PY) -m pytest -q tests/test_catalog_kill.py tests/test_colab.py -k "many or goes_on"
 
 # ---- Colab ---------------------------------------------------------------------------------------
 

@@ -515,13 +515,14 @@ def look(self, epoch, logs=None):
 
 training._Look.on_epoch_end = look
 """
+ALL = "STYLELAB_KILLS" in os.environ  # make soak; two runs of a chapter take a minute and more
 TRAINS = [path for path in sorted(checks.NOTEBOOKS.glob("*.ipynb")) if "course.training_folder(" in path.read_text()]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chapter", TRAINS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("chapter", TRAINS if ALL else TRAINS[:1], ids=lambda path: path.stem)
 def test_a_chapter_goes_on_where_its_kernel_was_killed(chapter, tmp_path, monkeypatch):
-    """Up to the end of its first training: killed after the first look, run again, it does all looks but that one."""
+    """Up to the end of its first trainings: killed after the first look, run again, it does all looks but that one."""
     book = nbformat.read(chapter, as_version=4)
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
     small = 'import os; os.environ["STYLELAB_FAST"] = "1"'  # and not the program's fast mode, whose out/ is thrown away
@@ -535,13 +536,11 @@ def test_a_chapter_goes_on_where_its_kernel_was_killed(chapter, tmp_path, monkey
     with pytest.raises(execute.ChapterFailure, match="The kernel died") as failure:
         execute.run(path, limit=300)
     last = int(re.search(r"code cell (\d+)", str(failure.value))[1])
-    (first,) = map(json.loads, (tmp_path / "looks").read_text().splitlines())
-    assert first[1] == 0
+    assert len((tmp_path / "looks").read_text().splitlines()) == 1
 
     monkeypatch.delenv("DIES")
     nbformat.write(nbformat.v4.new_notebook(cells=cells[:last]), path)
     execute.run(path, limit=300)
-    looks = [json.loads(line) for line in (tmp_path / "looks").read_text().splitlines()]
-    again = [epoch for name, epoch in looks[1:] if name == first[0]]
-    assert again == list(range(1, len(again) + 1)), "it begins after the checkpoint"
-    assert again
+    looks = [tuple(json.loads(line)) for line in (tmp_path / "looks").read_text().splitlines()]
+    assert len(looks) > 1
+    assert len(set(looks)) == len(looks), "what was done before the kill is not done again"
