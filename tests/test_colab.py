@@ -516,7 +516,8 @@ def look(self, epoch, logs=None):
 training._Look.on_epoch_end = look
 """
 ALL = "STYLELAB_KILLS" in os.environ  # make soak; two runs of a chapter take a minute and more
-TRAINS = [path for path in sorted(checks.NOTEBOOKS.glob("*.ipynb")) if "course.training_folder(" in path.read_text()]
+CHAPTERS = sorted(checks.NOTEBOOKS.glob("*.ipynb"))
+TRAINS = [path for path in CHAPTERS if "course.training_folder(" in path.read_text(encoding="utf-8")]
 
 
 @pytest.mark.slow
