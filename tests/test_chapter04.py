@@ -185,7 +185,7 @@ def by_keras(length, kernel, stride):
     from stylelab.backend import keras
 
     ones = np.ones((1, length, 1), "float32")
-    layer = keras.layers.Conv1DTranspose(1, kernel, stride, kernel_initializer="ones", output_padding=0)
+    layer = keras.layers.Conv1DTranspose(1, kernel, stride, kernel_initializer="ones")
     result = np.asarray(layer(ones))[0, :, 0]
     # Keras adds what is missing to a stride where the kernel is shorter than it.
     return result[: (length - 1) * stride + kernel]

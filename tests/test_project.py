@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "stylelab"
@@ -351,6 +353,8 @@ def test_the_docstring_check_sees():
 
 @pytest.mark.parametrize("tool", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
 def test_lint_and_types(tool):
+    if tool == ["mypy"] and Version(version("numpy")) < Version("2.1"):
+        pytest.skip("NumPy's types before 2.1 do not know that a picture's height and width are two numbers")
     done = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
