@@ -14,7 +14,7 @@ import numpy as np
 
 from . import files
 from .backend import keras, tf
-from .errors import ResourceError, SettingsError, WeightsError
+from .errors import ImageError, ResourceError, SettingsError, WeightsError
 from .machine import cpu_has_bfloat16
 from .machine import memory_available as memory_available  # all long runs ask for these here
 from .machine import peak_memory as peak_memory
@@ -45,13 +45,14 @@ def set_seed(seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def bar(total: int, label: str = "") -> Any:
-    """A progress bar of tqdm: a widget in a notebook, text in a terminal."""
+def bar(total: int, label: str = "", done: int = 0) -> Any:
+    """A progress bar of tqdm: a widget in a notebook, text in a terminal. ``done`` of the total were made before."""
     from tqdm.auto import tqdm
     from tqdm.notebook import tqdm as widget
 
     # None: no bar where nobody watches, in a pipe or a log; a notebook is no terminal but has its widget.
-    return tqdm(total=total, desc=label, leave=False, disable=False if issubclass(tqdm, widget) else None)
+    silent = False if issubclass(tqdm, widget) else None
+    return tqdm(total=total, desc=label, initial=done, leave=False, disable=silent)
 
 
 class Progress:
@@ -163,8 +164,9 @@ def fit(
     folder: str | Path,
     held_out: Any = None,
     callbacks: Sequence[Any] = (),
+    label: str = "training",
 ) -> list[dict[str, float]]:
-    """Trains a compiled Keras model with checkpoints; begins where the last checkpoint in ``folder`` ended.
+    """Trains a compiled Keras model with checkpoints and a progress bar; begins where the last checkpoint ended.
 
     In ``folder``: ``checkpoints/`` (networks, optimizers, averages) and ``log.jsonl`` (a line per look). A killed run
     repeats at most ``plan.every`` steps, and its crops are those it would have had.
@@ -174,6 +176,7 @@ def fit(
         held_out: data that training never sees, of which the model's ``loss`` is the held-out objective; or a function
             of the model that measures it: a dictionary with ``loss``, and more numbers for the log. None for neither.
         callbacks: more Keras callbacks.
+        label: shown before the bar.
     Returns:
         The lines of the log: ``step``, ``loss``, ``held_out``, ``core_hours`` and the model's other metrics.
     Raises:
@@ -188,17 +191,24 @@ def fit(
         if model.optimizer is not None:
             model.optimizer.finalize_variable_values(model.trainable_variables)
         return look.log
-    first = look.step // plan.every
-    model.fit(
-        batches(look.step),
-        initial_epoch=first,
-        epochs=math.ceil(plan.steps / plan.every),
-        steps_per_epoch=plan.every,
-        validation_data=None if measure else held_out,
-        shuffle=False,  # the stream is shuffled, by its own seed
-        verbose=0,
-        callbacks=[look, *callbacks],
-    )
+    looks = math.ceil(plan.steps / plan.every)
+    with bar(looks * plan.every, label, look.step) as shown:
+
+        def tick(batch: int, logs: dict[str, float] | None) -> None:
+            if logs and "loss" in logs:
+                shown.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+            shown.update()
+
+        model.fit(
+            batches(look.step),
+            initial_epoch=look.step // plan.every,
+            epochs=looks,
+            steps_per_epoch=plan.every,
+            validation_data=None if measure else held_out,
+            shuffle=False,  # the stream is shuffled, by its own seed
+            verbose=0,
+            callbacks=[look, keras.callbacks.LambdaCallback(on_train_batch_end=tick), *callbacks],
+        )
     return look.log
 
 
@@ -245,14 +255,15 @@ class _Look(keras.callbacks.Callback):
         self.log.append({k: v if k == "step" else round(float(v), 5) for k, v in entry.items()})
         self.counter.assign(entry["step"])
         try:
+            # The log first: a training without its last line would be gone on with, and have nothing left to do.
+            files.write(self.file, "".join(json.dumps(line) + "\n" for line in self.log).encode())
             self.manager.save()
-        except (OSError, tf.errors.OpError) as error:
+        except (ImageError, OSError, tf.errors.OpError) as error:
             reason = str(getattr(error, "message", error)).splitlines()[0].rstrip(".")
             raise ResourceError(
                 f"The checkpoint of step {entry['step']} cannot be written to {self.file.parent} ({reason}); make room "
                 f"and run the same again: it goes on from the checkpoint before."
             ) from error
-        files.write(self.file, "".join(json.dumps(line) + "\n" for line in self.log).encode())
         if self.finished():
             self.model.stop_training = True
 

@@ -3,6 +3,7 @@
 Networks here are one convolution, and VGG16 is replaced by four small fixed ones: nothing but the learner is tested.
 """
 
+import io
 import json
 import math
 from itertools import count, pairwise
@@ -10,6 +11,7 @@ from itertools import count, pairwise
 import h5py
 import numpy as np
 import pytest
+from tqdm import tqdm
 
 from stylelab import learning, training
 from stylelab.backend import keras, tf
@@ -258,6 +260,43 @@ class TestFit:
             file.write(json.dumps({**log[-1], "step": 24}) + "\n")
         assert without_time(run(tmp_path)[1]) == without_time(log)
 
+    def test_no_checkpoint_without_its_line_in_the_log(self, tmp_path, whole, monkeypatch):
+        """Killed at any look's checkpoint, also at the last one: who reads the log knows what was reached."""
+
+        def killed(manager, *arguments, **settings):
+            raise KeyboardInterrupt
+
+        run(tmp_path, Plan(steps=36, every=4, gain=-math.inf))
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(tf.train.CheckpointManager, "save", killed)
+            run(tmp_path)
+        lines = (tmp_path / "log.jsonl").read_text().splitlines()
+        assert json.loads(lines[-1])["step"] == 40
+        assert without_time(run(tmp_path)[1]) == without_time(whole[1])
+
+    def test_the_bar_begins_where_the_training_does(self, tmp_path, monkeypatch):
+        bars = []
+
+        class Bar(tqdm):
+            def __init__(self, **settings):
+                super().__init__(**{**settings, "disable": False}, file=io.StringIO())
+                bars.append(self)
+                self.begins, self.losses = self.n, []
+
+            def set_postfix(self, loss, **settings):
+                self.losses.append(float(loss))
+
+        monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, Plan(steps=18, every=4, gain=-math.inf), callbacks=[Kill(batch=10)])
+        run(tmp_path, Plan(steps=18, every=4, gain=-math.inf))
+        assert [(bar.begins, bar.n, bar.total) for bar in bars] == [(0, 10, 20), (8, 20, 20)]
+        assert all(0 < loss < 2 for loss in bars[1].losses)
+        assert len(bars[1].losses) == 12
+        assert all(bar.disable for bar in bars), "closed"
+        run(tmp_path, Plan(steps=18, every=4, gain=-math.inf))
+        assert len(bars) == 2, "nothing left to do"
+
     def test_core_hours_go_on_where_they_were(self, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, callbacks=[Kill(epoch=4)])
@@ -370,7 +409,6 @@ class TestFit:
         assert said.startswith(f"The checkpoint of step 12 cannot be written to {tmp_path} (")
         assert "No space left on device); make room and run the same again" in said
         assert "\n" not in said
-        assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
         resumed, again = run(tmp_path, start=-5.0)
         assert without_time(again) == without_time(whole[1])
         assert float(resumed.w) == pytest.approx(whole[0], rel=1e-5)

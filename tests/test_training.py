@@ -133,9 +133,9 @@ class Bar:
 
     made: ClassVar = []
 
-    def __init__(self, total, desc, leave, disable):
+    def __init__(self, total, desc, initial, leave, disable):
         self.total, self.label, self.leave, self.disable = total, desc, leave, disable
-        self.done, self.closed, self.shown = 0, False, []
+        self.done, self.closed, self.shown = initial, False, []
         Bar.made.append(self)
 
     def set_postfix(self, refresh, **shown):

@@ -194,23 +194,14 @@ class Training:
                 )
         training.require_memory(self.kept(), f"Training on {self.batch} crops of {self.size} px")
         files.write(before, settings.encode())
-        bar, shown = _Bar(self.plan.steps), next(iter(self.held_out.unbatch().batch(SHOWN)))
+        shown = next(iter(self.held_out.unbatch().batch(SHOWN)))
 
         def beside(learner: Any) -> Any:
             """Held-out photos beside what the network makes of them."""
             return tf.concat([shown[0], tf.clip_by_value(learner.network(shown), 0.0, 1.0)], axis=2).numpy()
 
-        try:
-            log = training.fit(
-                self.learner,
-                self.batches,
-                self.plan,
-                folder,
-                self.held_out,
-                [bar, Board(folder / "tensorboard", beside), *callbacks],
-            )
-        finally:
-            bar.close()
+        watchers = [_Finite(), Board(folder / "tensorboard", beside), *callbacks]
+        log = training.fit(self.learner, self.batches, self.plan, folder, self.held_out, watchers)
         save(self.network, output, precision=training.precision(), training=self.settings, log=log)
         return log
 
@@ -222,37 +213,21 @@ def train_network(
     return Training(styles, photos, **settings).run(output)
 
 
-class _Bar(keras.callbacks.Callback):
-    """A bar with the loss; and an end to a training whose loss is no number, before that is kept in a checkpoint."""
-
-    def __init__(self, steps: int):
-        super().__init__()
-        self.steps = steps
-        self.bar: Any = None
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.bar = training.bar(self.steps, "training")
-        self.bar.update(int(self.model.optimizer.iterations))
+class _Finite(keras.callbacks.Callback):
+    """An end to a training whose loss is no number, at the step where it is lost."""
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.bar.set_postfix(loss=f"{self._checked(logs):.3f}", refresh=False)
-        self.bar.update()
+        self._check(logs)
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._checked(logs)
+        self._check(logs)
 
-    def _checked(self, logs: dict[str, float] | None) -> float:
-        loss = (logs or {})["loss"]
-        if not math.isfinite(loss):
+    def _check(self, logs: dict[str, float] | None) -> None:
+        if not math.isfinite((logs or {})["loss"]):
             raise SettingsError(
                 f"The loss is no number any more at step {int(self.model.optimizer.iterations)}; "
                 f"choose a smaller learning rate and another output."
             )
-        return loss
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 def _file(style: str | Path) -> Path:
