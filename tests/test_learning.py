@@ -409,6 +409,7 @@ class TestFit:
         assert said.startswith(f"The checkpoint of step 12 cannot be written to {tmp_path} (")
         assert "No space left on device); make room and run the same again" in said
         assert "\n" not in said
+        assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3, "the log is ahead of its checkpoint"
         resumed, again = run(tmp_path, start=-5.0)
         assert without_time(again) == without_time(whole[1])
         assert float(resumed.w) == pytest.approx(whole[0], rel=1e-5)
